@@ -1,0 +1,169 @@
+"""``./build.sh bench path``: what the way from sensor to page costs, beside the strongest open-source peer.
+
+39 channels (a busbar and 12 fields) at 20 kHz in real time through the developer's box: CPU per service,
+delay from the last sample of a window to its value on MQTT, samples lost. The peer (pqopen-lib) computes the
+same signal kind in the same run, with the features that the path has now: RMS, powers, events; no harmonics.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flexcore.desk.box import ROOT, DeskError, DevBox, free_port
+from flexcore.desk.scene import LOOK_EVERY_S, Scene, read_play
+
+WARM_UP_S = 8.0
+PEER = "pqopen-lib==0.10.5"
+PEER_BENCH = Path(os.environ.get("FLEXCORE_PEERS", ROOT.parent / "shared/peers")) / "bench_pqopen.py"
+PEER_SECONDS = 20
+
+_PEER_CODE = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("peer", sys.argv[1])
+peer = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(peer)
+peer.CASES["path"] = (12, True, ["events"])
+peer.worker("path", int(sys.argv[2]), 1000)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PathFigures:
+    """One run; CPU in percent of one core, times in ms."""
+
+    channels: int
+    seconds: float
+    machine: str
+    cpu_percent: dict[str, float]
+    cpu_ms_per_channel_second: float
+    peer_ms_per_channel_second: float | None
+    values_per_second: float
+    delay_p50_ms: float
+    delay_p99_ms: float
+    lost_blocks: float
+    flagged_by_gap: int
+
+
+def _peer() -> float | None:
+    """The peer's CPU ms per channel-second, or None where its benchmark is not at hand."""
+    if not PEER_BENCH.is_file():
+        return None
+    venv = ROOT / "build/peer"
+    python = venv / "bin/python"
+    if not python.exists():
+        subprocess.run(["/usr/bin/python3", "-m", "venv", str(venv)], check=True)
+    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    _call([*install, "--require-hashes", "-r", str(ROOT / "requirements/peer.txt")])
+    done = _call(
+        [str(python), "-c", _PEER_CODE, str(PEER_BENCH), str(PEER_SECONDS)],
+    )
+    return 1000.0 * float(json.loads(done.strip().splitlines()[-1])["cpu_per_ch_s"])
+
+
+def _call(command: list[str]) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise DeskError(f"peer: {command[0]} ended with exit code {done.returncode}: {last[0]}")
+    return done.stdout
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100)[percent - 1] if len(values) > 1 else float("nan")
+
+
+def measure(seconds: float) -> PathFigures:
+    """Run the box for ``seconds`` after a warm-up; raises DeskError where it does not come to life."""
+    play = read_play(None, None, None, ("--dip-every", "20"))
+    channels = sum(len(element.channels) for element in play.station.elements)
+    folder = ROOT / "build/bench-path"
+    with (
+        DevBox(play.station_text, play.station, web_port=free_port(), folder=folder) as box,
+        Scene(box, play).playing() as scene,
+    ):
+        scene.wait_live(60.0)
+        _for(WARM_UP_S, scene)
+        bus = scene.bus
+        assert bus is not None  # noqa: S101 - wait_live saw it
+        children = [*box.family.members, scene.simulator]
+        before = {child.name: child.cpu_s() for child in children}
+        lost_before = _lost(bus.counters)
+        seen = len(bus.tally.lag_ms)
+        gaps = bus.tally.gaps
+        began = time.monotonic()
+        _for(seconds, scene)
+        took_s = time.monotonic() - began
+        cpu_s = {child.name: child.cpu_s() - before[child.name] for child in children}
+        delays = bus.tally.lag_ms[seen:]
+        return PathFigures(
+            channels=channels,
+            seconds=round(took_s, 1),
+            machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+            cpu_percent={name: round(100 * spent / took_s, 2) for name, spent in cpu_s.items()},
+            cpu_ms_per_channel_second=round(
+                1000 * (cpu_s["acquire"] + cpu_s["analyse"]) / took_s / channels, 4
+            ),
+            peer_ms_per_channel_second=None,
+            values_per_second=round(len(delays) / took_s, 1),
+            delay_p50_ms=round(_percentile(delays, 50), 1),
+            delay_p99_ms=round(_percentile(delays, 99), 1),
+            lost_blocks=_lost(bus.counters) - lost_before,
+            flagged_by_gap=bus.tally.gaps - gaps,
+        )
+
+
+def _lost(counters: dict[str, dict[str, int | float]]) -> float:
+    return sum(counters.get("acquire", {}).get(name, 0) for name in ("blocks_lost", "samples_lost"))
+
+
+def _for(seconds: float, scene: Scene) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        scene.look()
+        time.sleep(LOOK_EVERY_S)
+
+
+def _table(figures: PathFigures) -> str:
+    lines = [f"path: {figures.channels} channels at 20 kHz, {figures.seconds:.0f} s, {figures.machine}", ""]
+    lines += [f"  {name:<12} {percent:6.2f} % of one core" for name, percent in figures.cpu_percent.items()]
+    box = sum(percent for name, percent in figures.cpu_percent.items() if name != "simulator")
+    lines += [f"  {'box':<12} {box:6.2f} % in all", ""]
+    own, peer = figures.cpu_ms_per_channel_second, figures.peer_ms_per_channel_second
+    lines.append(f"  acquire + analyse   {own:.3f} ms CPU per channel-second")
+    if peer is None:
+        lines.append("  peer                not measured: its benchmark is not at hand")
+    else:
+        lines.append(f"  peer ({PEER})  {peer:.3f}: {peer / own:.1f} times ours (its DSP alone, no bus)")
+    lines.append(f"  values on MQTT      {figures.values_per_second:.1f} a second")
+    lines.append(
+        f"  last sample to MQTT p50 {figures.delay_p50_ms:.0f} ms, p99 {figures.delay_p99_ms:.0f} ms"
+    )
+    lines.append(
+        f"  lost in acquire     {figures.lost_blocks:.0f}; values flagged by a gap: {figures.flagged_by_gap}"
+    )
+    return "\n".join(lines)
+
+
+def run_bench(seconds: float, must: bool) -> int:
+    """Measure, print, write ``dist/bench/path.json``; 1 where ``must`` and real time was missed."""
+    figures = measure(seconds)
+    peer = _peer()
+    figures = PathFigures(**{**asdict(figures), "peer_ms_per_channel_second": peer and round(peer, 4)})
+    target = ROOT / "dist/bench/path.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
+    sys.stdout.write(_table(figures) + "\n")
+    real_time = figures.lost_blocks == 0 and figures.flagged_by_gap == 0 and figures.values_per_second > 0
+    if must and not real_time:
+        sys.stderr.write("bench path: 39 channels at 20 kHz in real time: missed\n")
+        return 1
+    return 0

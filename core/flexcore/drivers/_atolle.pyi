@@ -1,0 +1,19 @@
+from collections.abc import Callable, Sequence
+
+from flexcore.model import Samples
+
+REASONS: tuple[str, ...]
+
+class Receiver:
+    def __init__(
+        self,
+        streams: Sequence[tuple[int, int]],
+        n: int,
+        rate_hz: int,
+        describe: Callable[[int, bytes], tuple[Sequence[float], Sequence[float]] | None],
+    ) -> None: ...
+    def receive(self, fd: int, timeout_ms: int, gather_us: int) -> list[tuple[int, int, Samples]]: ...
+    def feed(self, datagram: bytes | bytearray | memoryview) -> list[tuple[int, int, Samples]]: ...
+    def counters(self) -> dict[str, int]: ...
+    def stream_frames(self) -> list[int]: ...
+    def stream_flags(self) -> list[tuple[int, int]]: ...

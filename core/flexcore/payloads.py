@@ -1,0 +1,193 @@
+"""JSON payloads of the measurement bus: typed, so that a foreign message is refused, not misread.
+
+The structs are the published schema; :mod:`flexcore.model` is what the code works with.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from flexcore.errors import FlexcoreError
+from flexcore.model import Event, EventState, EventType, Flag, Measurement
+
+NS = 1_000_000_000
+
+#: Seconds; what is outside would not fit in nanoseconds, or is no interval.
+Duration = Annotated[float, Meta(ge=0.0, le=1e9)]
+HealthState = Literal["ok", "degraded", "fault", "offline"]
+
+
+class PayloadError(FlexcoreError, ValueError):
+    """A message on the bus is not what its topic promises."""
+
+    code = "payload"
+
+
+class MeasurementPayload(msgspec.Struct, frozen=True):
+    """``.../pq/INTERVAL/ELEMENT``."""
+
+    t: str
+    dt: Duration
+    v: dict[str, float | None]
+    flag: tuple[Flag, ...] = ()
+
+
+class EventPayload(msgspec.Struct, frozen=True):
+    """``.../event/TYPE``."""
+
+    id: str
+    type: EventType
+    element: str
+    state: EventState
+    t: str
+    dt: Duration | None = None
+    extreme_v: float | None = None
+    reference_v: float | None = None
+    phases: tuple[str, ...] = ()
+    flag: tuple[Flag, ...] = ()
+    detail: dict[str, float] = {}
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """Something a person should know; ``code`` is translated by the page, ``detail`` is for experts."""
+
+    code: str
+    since: str
+    detail: str = ""
+
+
+class HealthPayload(msgspec.Struct, frozen=True):
+    """``.../health/SERVICE``."""
+
+    t: str
+    state: HealthState
+    version: str
+    alarms: tuple[Alarm, ...] = ()
+    counters: dict[str, int | float] = {}
+
+
+class ElementMeta(msgspec.Struct, frozen=True):
+    """One busbar or field in the station's description."""
+
+    id: str
+    kind: Literal["busbar", "field"]
+    name: str
+    busbar: str
+    nominal_v: float
+    channels: tuple[str, ...]
+
+
+class MetaPayload(msgspec.Struct, frozen=True):
+    """``.../meta``: what the station consists of; the unit of a quantity is the suffix of its name."""
+
+    station: str
+    name: str
+    nominal_frequency_hz: float
+    elements: tuple[ElementMeta, ...]
+
+
+def iso(time_ns: int) -> str:
+    """UTC in ISO 8601 with microseconds, e.g. ``2026-11-23T01:02:03.200000Z``."""
+    seconds, rest = divmod(time_ns, NS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+
+
+def from_iso(text: str) -> int:
+    """Nanoseconds since 1970 of what :func:`iso` wrote; raises :class:`PayloadError`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise PayloadError(f"time {text!r}: expected ISO 8601 in UTC") from error
+    if moment.tzinfo is None:
+        raise PayloadError(f"time {text!r}: expected a time zone")
+    whole = int(moment.replace(microsecond=0).timestamp())
+    return whole * NS + moment.microsecond * 1000
+
+
+_encoder = msgspec.json.Encoder()
+_measurement = msgspec.json.Decoder(MeasurementPayload)
+_event = msgspec.json.Decoder(EventPayload)
+_health = msgspec.json.Decoder(HealthPayload)
+_meta = msgspec.json.Decoder(MetaPayload)
+
+
+def encode(payload: msgspec.Struct) -> bytes:
+    """JSON bytes of any payload above; not-a-number becomes null."""
+    return _encoder.encode(payload)
+
+
+def encode_measurement(m: Measurement) -> bytes:
+    """The payload of one measurement."""
+    return encode(
+        MeasurementPayload(t=iso(m.start_ns), dt=round(m.duration_ns / NS, 6), v=m.values, flag=m.flags)
+    )
+
+
+def encode_event(e: Event) -> bytes:
+    """The payload of one event."""
+    dt = None if e.duration_ns is None else round(e.duration_ns / NS, 6)
+    return encode(
+        EventPayload(
+            id=e.id,
+            type=e.type,
+            element=e.element,
+            state=e.state,
+            t=iso(e.start_ns),
+            dt=dt,
+            extreme_v=e.extreme_v,
+            reference_v=e.reference_v,
+            phases=e.phases,
+            flag=e.flags,
+            detail=e.detail,
+        )
+    )
+
+
+def decode_measurement(element: str, interval: str, raw: bytes) -> Measurement:
+    """A measurement from its payload; raises :class:`PayloadError`."""
+    try:
+        p = _measurement.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"measurement of {element}: {error}") from error
+    return Measurement(element, interval, from_iso(p.t), round(p.dt * NS), p.v, p.flag)
+
+
+def decode_event(raw: bytes) -> Event:
+    """An event from its payload; raises :class:`PayloadError`."""
+    try:
+        p = _event.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"event: {error}") from error
+    return Event(
+        id=p.id,
+        type=p.type,
+        element=p.element,
+        state=p.state,
+        start_ns=from_iso(p.t),
+        duration_ns=None if p.dt is None else round(p.dt * NS),
+        extreme_v=p.extreme_v,
+        reference_v=p.reference_v,
+        phases=p.phases,
+        flags=p.flag,
+        detail=p.detail,
+    )
+
+
+def decode_health(raw: bytes) -> HealthPayload:
+    """A service's state; raises :class:`PayloadError`."""
+    try:
+        return _health.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"health: {error}") from error
+
+
+def decode_meta(raw: bytes) -> MetaPayload:
+    """The station's description; raises :class:`PayloadError`."""
+    try:
+        return _meta.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"meta: {error}") from error

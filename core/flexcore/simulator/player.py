@@ -1,0 +1,96 @@
+"""Plays a signal into a line in real time, locked to the UTC grid."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flexcore.simulator.encoder import CHUNKS_PER_S, Encoder
+from flexcore.simulator.line import Datagram, Line
+from flexcore.simulator.samples import Chunk, Notice, Signal
+
+NS = 1_000_000_000
+#: How often due frames are sent.
+TICK_S = 0.005
+#: Further behind than this (the machine slept), chunks are left out, which the index shows as a gap.
+_MAX_BEHIND_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a run sent."""
+
+    chunks: int
+    skipped: int
+
+
+class Player:
+    """Sends ``signal`` through ``line``; ``tell`` gets what a watcher may want to know, when it happens."""
+
+    def __init__(
+        self,
+        signal: Signal,
+        encoder: Encoder,
+        line: Line,
+        rate_hz: int,
+        tell: Callable[[Notice], None],
+    ) -> None:
+        self._signal = signal
+        self._encoder = encoder
+        self._line = line
+        self._rate_hz = rate_hz
+        self._tell = tell
+        # UTC by the monotonic clock: a step of the wall clock does not tear the time line
+        self._utc_offset_ns = time.time_ns() - time.monotonic_ns()
+        self._next_description_s = 0
+        self._ticked_s = time.monotonic()
+
+    def _now(self) -> int:
+        """The grid index that is being sampled now."""
+        now_ns = time.monotonic_ns() + self._utc_offset_ns
+        return now_ns // NS * self._rate_hz + now_ns % NS * self._rate_hz // NS
+
+    def start(self) -> int:
+        """The next grid index at which a chunk can begin."""
+        chunk = self._encoder.chunk
+        return (self._now() // chunk + 2) * chunk
+
+    def play(self, start: int, stopping: threading.Event, seconds: float | None = None) -> Played:
+        """Play from grid index ``start`` until the signal ends, ``stopping`` is set or ``seconds`` passed."""
+        chunk = self._encoder.chunk
+        end = None if seconds is None else start + round(seconds * CHUNKS_PER_S) * chunk
+        played = skipped = 0
+        for item in self._signal.chunks(start, chunk):
+            if isinstance(item, Notice):
+                self._tell(item)
+                continue
+            if stopping.is_set() or (end is not None and item.first >= end):
+                break
+            if self._now() - item.first - chunk > _MAX_BEHIND_S * self._rate_hz:
+                skipped += 1
+                continue
+            self._send(item, stopping)
+            played += 1
+        return Played(played, skipped)
+
+    def _send(self, item: Chunk, stopping: threading.Event) -> None:
+        due = self._encoder.encode(item)
+        at = 0
+        while at < len(due):
+            wait_s = (due[at][0] - self._now()) / self._rate_hz
+            if wait_s > 0.0 and stopping.wait(max(wait_s, TICK_S)):
+                return
+            ready: list[Datagram] = []
+            second = due[at][0] // self._rate_hz
+            if second >= self._next_description_s:
+                self._next_description_s = second + 1
+                ready.extend(self._encoder.descriptions)
+            now = self._now()
+            while at < len(due) and due[at][0] <= now:
+                ready.append(due[at][1])
+                at += 1
+            ticked_s = time.monotonic()
+            self._line.send(ready, ticked_s - self._ticked_s)
+            self._ticked_s = ticked_s

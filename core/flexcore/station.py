@@ -1,0 +1,218 @@
+"""``station.toml``: which busbars and fields there are, and which sensor measures each.
+
+One typed description, read once; every error is one line that names file, key and expectation.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import msgspec
+from msgspec import Meta
+
+from flexcore.errors import SettingsError
+
+Identifier = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="lower-case letters, digits and '-', at most 32"),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=80)]
+VoltageChannel = Literal["u_l1", "u_l2", "u_l3"]
+CurrentChannel = Literal["i_l1", "i_l2", "i_l3", "i_n"]
+
+MAX_ELEMENTS = 64
+MAX_FILE_BYTES = 256 * 1024
+
+
+class StationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[station]``."""
+
+    id: Identifier
+    name: Name
+    nominal_frequency_hz: Literal[50, 60] = 50
+
+
+class Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which device measures an element: a driver's name and that driver's stream number."""
+
+    stream: Annotated[int, Meta(ge=1, le=0xFFFFFFFF, description="stream number in the device's frames")]
+    driver: Literal["atolle"] = "atolle"
+
+
+class Busbar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[busbar]]``: three phase voltages; ``nominal_v`` is the declared voltage between phases."""
+
+    id: Identifier
+    name: Name
+    nominal_v: Annotated[float, Meta(ge=50.0, le=500_000.0, description="declared voltage between phases, V")]
+    sensor: Sensor
+
+    @property
+    def channels(self) -> tuple[VoltageChannel, ...]:
+        """Channels of this element's blocks, in order."""
+        return ("u_l1", "u_l2", "u_l3")
+
+    @property
+    def udin_v(self) -> float:
+        """Declared input voltage Udin between phase and neutral (IEC 61000-4-30, 3.2)."""
+        return self.nominal_v / math.sqrt(3.0)
+
+
+class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[field]]``: three phase currents and, where ``neutral`` is true, the neutral's."""
+
+    id: Identifier
+    name: Name
+    busbar: Identifier
+    sensor: Sensor
+    neutral: bool = False
+
+    @property
+    def channels(self) -> tuple[CurrentChannel, ...]:
+        """Channels of this element's blocks, in order."""
+        return ("i_l1", "i_l2", "i_l3", "i_n") if self.neutral else ("i_l1", "i_l2", "i_l3")
+
+
+class EventSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[events]``: thresholds in percent of Udin (defaults: EN 50160)."""
+
+    dip_percent: Annotated[float, Meta(gt=10.0, lt=100.0)] = 90.0
+    swell_percent: Annotated[float, Meta(gt=100.0, le=200.0)] = 110.0
+    interruption_percent: Annotated[float, Meta(ge=1.0, le=10.0)] = 5.0
+    hysteresis_percent: Annotated[float, Meta(gt=0.0, le=5.0)] = 2.0
+
+
+class AcquireSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[acquire]``: where the sensors' frames arrive and how blocks are cut."""
+
+    port: Annotated[int, Meta(ge=1024, le=65535)] = 20500
+    address: str = "0.0.0.0"  # noqa: S104 - the sensors' network is the point
+    rate_hz: Annotated[int, Meta(ge=1000, le=100_000)] = 20_000
+    block_ms: Literal[10, 20, 50, 100, 200] = 50
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[store]``: how much of the past the box keeps; the oldest goes first."""
+
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    max_mb: Annotated[int, Meta(ge=8, le=1_000_000)] = 512
+
+
+class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    station: StationSettings
+    busbar: Annotated[tuple[Busbar, ...], Meta(min_length=1, max_length=8)]
+    field: Annotated[tuple[Field, ...], Meta(max_length=MAX_ELEMENTS)] = ()
+    acquire: AcquireSettings = AcquireSettings()
+    events: EventSettings = EventSettings()
+    store: StoreSettings = StoreSettings()
+
+    @property
+    def elements(self) -> tuple[Busbar | Field, ...]:
+        """Busbars first, then fields, in the file's order."""
+        return (*self.busbar, *self.field)
+
+    @property
+    def block_bytes(self) -> int:
+        """Size of the largest block's samples: float32 of every channel."""
+        samples = self.acquire.rate_hz * self.acquire.block_ms // 1000
+        return 4 * samples * max(len(element.channels) for element in self.elements)
+
+
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?$", re.DOTALL)
+
+_OCTET = re.compile(r"^(?:0|[1-9][0-9]{0,2})\Z")
+
+
+def _raise(file: str, key: str, expectation: str) -> NoReturn:
+    raise SettingsError(f"{file}: {key or '(file)'}: {expectation}")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def parse_station(text: str, file: str = "station.toml") -> Station:
+    """The station described by TOML ``text``; ``file`` is named in errors.
+
+    Raises:
+        SettingsError: with the file, the key and what was expected.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: (file): expected TOML: {_lower_first(str(error))}") from error
+    except ValueError as error:  # what Python refuses to make a number of, says tomllib nothing about
+        raise SettingsError(f"{file}: (file): expected numbers of at most 4300 digits") from error
+    except RecursionError as error:
+        raise SettingsError(f"{file}: (file): expected TOML that is not nested so deeply") from error
+    try:
+        station = msgspec.convert(raw, Station, strict=True)
+    except msgspec.ValidationError as error:
+        match = _PATH.match(str(error))
+        what, key = (match["what"], match["key"]) if match else (str(error), "")
+        raise SettingsError(f"{file}: {key or '(file)'}: {_lower_first(what).replace('`', '')}") from error
+    _check_references(station, file)
+    return station
+
+
+def _check_references(station: Station, file: str) -> None:
+    """Rules that span keys: ids and streams are used once, fields hang on a busbar that exists."""
+    ids: dict[str, str] = {}
+    streams: dict[int, str] = {}
+    keys = [f"busbar[{n}]" for n in range(len(station.busbar))]
+    keys += [f"field[{n}]" for n in range(len(station.field))]
+    for key, element in zip(keys, station.elements, strict=True):
+        other = ids.setdefault(element.id, key)
+        if other != key:
+            _raise(file, f"{key}.id", f"expected a name used once, {element.id!r} is also {other}")
+        stream = element.sensor.stream
+        other = streams.setdefault(stream, key)
+        if other != key:
+            _raise(file, f"{key}.sensor.stream", f"expected a stream used once, {stream} is also {other}")
+    busbars = {b.id for b in station.busbar}
+    for n, field in enumerate(station.field):
+        if field.busbar not in busbars:
+            known = ", ".join(sorted(busbars))
+            _raise(file, f"field[{n}].busbar", f"expected the id of a busbar ({known}), got {field.busbar!r}")
+    a = station.acquire
+    if (a.rate_hz * a.block_ms) % 1000:
+        expected = f"expected a whole number of samples in {a.block_ms} ms"
+        _raise(file, "acquire.rate_hz", f"{expected}, got {a.rate_hz}")
+    if not _is_ipv4(a.address):
+        _raise(file, "acquire.address", f"expected an IPv4 address, got {a.address[:40]!r}")
+    events = station.events
+    dip_ends, swell_ends = (
+        events.dip_percent + events.hysteresis_percent,
+        events.swell_percent - events.hysteresis_percent,
+    )
+    if not dip_ends < 100.0 < swell_ends:
+        # otherwise the declared voltage itself would not end an event
+        expected = "expected a dip to end below and a swell above 100 %"
+        _raise(file, "events.hysteresis_percent", f"{expected}, got {dip_ends:g} and {swell_ends:g}")
+
+
+def _is_ipv4(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 4 and all(_OCTET.match(part) and int(part) <= 255 for part in parts)
+
+
+def read_station(file: Path) -> Station:
+    """The station in ``file``; raises :class:`SettingsError` also where it cannot be read."""
+    try:
+        size = file.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise SettingsError(f"{file}: (file): expected at most {MAX_FILE_BYTES} bytes, got {size}")
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{file}: (file): expected UTF-8 text: {error.reason} at byte {error.start}"
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"{file}: (file): expected a readable file: {error.strerror}") from error
+    return parse_station(text, str(file))

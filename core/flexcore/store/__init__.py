@@ -1,0 +1,20 @@
+"""What the box remembers: 3-s values, events and gaps in one SQLite file.
+
+:class:`Store` is the one writer (``record``), :class:`StoreReader` reads beside it under another user (the
+page). Neither knows a bus; they import nothing but the nouns and the errors. Why two tiers of blobs:
+docs/decisions/031-store.md.
+"""
+
+from flexcore.store.reader import Series, StoredEvent, StoredGap, StoredValues, StoreReader, StoreStats
+from flexcore.store.writer import Limits, Store
+
+__all__ = [
+    "Limits",
+    "Series",
+    "Store",
+    "StoreReader",
+    "StoreStats",
+    "StoredEvent",
+    "StoredGap",
+    "StoredValues",
+]

@@ -1,0 +1,269 @@
+"""Reading beside the writer, as another user who may not write: the page's view of the past.
+
+A connection per question: answers come in milliseconds, threads need no lock, and a file that was set
+aside or replaced is noticed at the next question.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flexcore.errors import StoreError
+from flexcore.model import Flag
+from flexcore.store import codec
+from flexcore.store.decimate import Buckets
+from flexcore.store.schema import FILE, explain
+from flexcore.store.tiers import HOUR_US, SLOT_US
+
+US = 1000
+MOST_ROWS = 10_000
+MOST_POINTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A dip, swell or interruption; ``duration_ns`` is None while it lasts (or its end never came)."""
+
+    id: str
+    type: str
+    element: str
+    start_ns: int
+    duration_ns: int | None
+    extreme_v: float | None
+    reference_v: float | None
+    phases: tuple[str, ...]
+    flags: tuple[str, ...]
+    detail: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGap:
+    """A time in which values or samples of an element are missing; ``reason`` as in ``gaps.Reason``."""
+
+    id: str
+    element: str
+    start_ns: int
+    end_ns: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValues:
+    """The newest 3-s values of an element."""
+
+    element: str
+    start_ns: int
+    duration_ns: int
+    values: dict[str, float | None]
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One quantity over time, at most ``max_points`` points; lists of equal length.
+
+    ``start_ns`` and ``duration_ns`` are of what a point sums up, ``mean`` weighs each interval the same;
+    all three values are None where there was none (a gap is never bridged). ``flags`` are those of any
+    interval in the point.
+    """
+
+    start_ns: list[int]
+    duration_ns: list[int]
+    minimum: list[float | None]
+    mean: list[float | None]
+    maximum: list[float | None]
+    flags: list[tuple[Flag, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """What is kept: bytes on the disk, time span of the values, numbers of rows."""
+
+    file_bytes: int
+    oldest_ns: int | None
+    newest_ns: int | None
+    events: int
+    gaps: int
+
+
+class StoreReader:
+    """Questions to the store in ``folder``. All raise :class:`StoreError` where it cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE
+
+    def events(
+        self, limit: int = 100, *, before_ns: int | None = None, kind: str | None = None
+    ) -> list[StoredEvent]:
+        """Newest first; those that began before ``before_ns``, of type ``kind``."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT id, type, element, start_us, duration_us, extreme_v, reference_v, phases, flags,"
+                " detail FROM event WHERE start_us < ?1 AND (?2 IS NULL OR type = ?2)"
+                " ORDER BY start_us DESC, id LIMIT ?3",
+                (_before_us(before_ns), kind, _bounded(limit)),
+            ).fetchall()
+        return [
+            StoredEvent(
+                id=r[0],
+                type=r[1],
+                element=r[2],
+                start_ns=r[3] * US,
+                duration_ns=None if r[4] is None else r[4] * US,
+                extreme_v=r[5],
+                reference_v=r[6],
+                phases=_words(r[7]),
+                flags=_words(r[8]),
+                detail=json.loads(r[9]),
+            )
+            for r in rows
+        ]
+
+    def gaps(self, limit: int = 100, *, before_ns: int | None = None) -> list[StoredGap]:
+        """Newest first; those that began before ``before_ns``."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT id, element, start_us, end_us, reason FROM gap WHERE start_us < ?"
+                " ORDER BY start_us DESC, id LIMIT ?",
+                (_before_us(before_ns), _bounded(limit)),
+            ).fetchall()
+        return [StoredGap(r[0], r[1], r[2] * US, None if r[3] is None else r[3] * US, r[4]) for r in rows]
+
+    def series(
+        self, element: str, quantity: str, start_ns: int, end_ns: int, max_points: int = 1000
+    ) -> Series:
+        """One quantity of an element from ``start_ns`` to before ``end_ns``; empty where nothing is kept."""
+        start_us, end_us = start_ns // US, end_ns // US
+        buckets = Buckets(start_us, end_us, min(max(max_points, 1), MOST_POINTS))
+        with self._open() as db:
+            row = db.execute("SELECT id FROM element WHERE name = ?", (element,)).fetchone()
+            if row is not None and end_us > start_us:
+                layouts = {n: _words(names) for n, names in db.execute("SELECT id, names FROM layout")}
+                column = {n: names.index(quantity) for n, names in layouts.items() if quantity in names}
+                self._older(db, row[0], column, buckets)
+                self._recent(db, row[0], column, buckets)
+        return Series(*buckets.points())
+
+    def last_values(self) -> dict[str, StoredValues]:
+        """The newest interval of each element that had one in the last minutes of the store."""
+        found: dict[str, StoredValues] = {}
+        with self._open() as db:
+            names = dict(db.execute("SELECT id, name FROM element"))
+            layouts = {n: _words(text) for n, text in db.execute("SELECT id, names FROM layout")}
+            for slot, blob in db.execute("SELECT slot, records FROM recent ORDER BY slot DESC LIMIT 40"):
+                newest = {}
+                for r in codec.unpack_records(blob):
+                    if names[r.element] not in found:
+                        newest[r.element] = r
+                for number, r in newest.items():
+                    numbers = codec.unpack_values(r.values)
+                    found[names[number]] = StoredValues(
+                        element=names[number],
+                        start_ns=(slot * SLOT_US + r.offset_us) * US,
+                        duration_ns=r.duration_us * US,
+                        values={
+                            q: None if math.isnan(v) else v
+                            for q, v in zip(layouts[r.layout], numbers, strict=True)
+                        },
+                        flags=codec.flag_names(r.flags),
+                    )
+        return found
+
+    def stats(self) -> StoreStats:
+        """Size and span."""
+        with self._open() as db:
+            oldest, newest = db.execute(
+                "SELECT (SELECT min(start_us) FROM chunk), (SELECT max(last_end_us) FROM element)"
+            ).fetchone()
+            (slot,) = db.execute("SELECT min(slot) FROM recent").fetchone()
+            starts = [t for t in (oldest, None if slot is None else slot * SLOT_US) if t is not None]
+            (events,) = db.execute("SELECT count(*) FROM event").fetchone()
+            (gaps,) = db.execute("SELECT count(*) FROM gap").fetchone()
+        return StoreStats(
+            file_bytes=sum(
+                f.stat().st_size for f in self._file.parent.glob(f"{FILE}*") if "broken" not in f.name
+            ),
+            oldest_ns=min(starts) * US if starts else None,
+            newest_ns=newest * US if newest else None,
+            events=events,
+            gaps=gaps,
+        )
+
+    def _older(self, db: sqlite3.Connection, element: int, column: dict[int, int], buckets: Buckets) -> None:
+        rows = db.execute(
+            "SELECT start_us, layout, data FROM chunk WHERE element = ? AND start_us > ? AND start_us < ?"
+            " ORDER BY start_us, id",
+            (element, buckets.start_us - HOUR_US, buckets.end_us),
+        )
+        for begin_us, layout, data in rows:
+            if layout in column:
+                chunk = codec.Chunk(data)
+                buckets.add(
+                    begin_us, chunk.offsets_us, chunk.durations_us, chunk.flags, chunk.values(column[layout])
+                )
+
+    def _recent(self, db: sqlite3.Connection, element: int, column: dict[int, int], buckets: Buckets) -> None:
+        rows = db.execute(
+            "SELECT slot, records FROM recent WHERE slot >= ? AND slot <= ? ORDER BY slot",
+            (buckets.start_us // SLOT_US, buckets.end_us // SLOT_US),
+        )
+        for slot, blob in rows:
+            mine = {
+                r.offset_us: r
+                for r in codec.unpack_records(blob)
+                if r.element == element and r.layout in column
+            }
+            for offset_us in sorted(mine):
+                r = mine[offset_us]
+                at = 4 * column[r.layout]
+                value = codec.unpack_values(r.values[at : at + 4])
+                buckets.add(slot * SLOT_US, [offset_us], [r.duration_us], [r.flags], value)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection in one consistent snapshot."""
+        db: sqlite3.Connection | None = None
+        try:
+            db = self._connect()
+            db.execute("BEGIN")
+            yield db
+        except (sqlite3.Error, OSError) as error:
+            if isinstance(error, StoreError):
+                raise
+            raise explain(error, "read") from error
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"store: read: expected consistent rows: {error!r}") from error
+        finally:
+            if db is not None:
+                db.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        uri = f"{self._file.absolute().as_uri()}?mode=ro"
+        try:
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+            db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            return db
+        except sqlite3.OperationalError:
+            # The writer has closed: there is no log, and we may not make one. Then nobody writes either.
+            if not self._file.is_file() or self._file.with_name(f"{FILE}-wal").exists():
+                raise
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+
+
+def _bounded(limit: int) -> int:
+    return min(max(limit, 0), MOST_ROWS)
+
+
+def _before_us(before_ns: int | None) -> int:
+    """An event that began within the microsecond of ``before_ns`` did not begin before it."""
+    return 2**62 if before_ns is None else before_ns // US
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()

@@ -1,0 +1,33 @@
+"""Topics of the measurement bus, made and taken apart in one place."""
+
+from __future__ import annotations
+
+ROOT = "flexcore/v1"
+
+
+def meta(station: str) -> str:
+    """Retained description of the station."""
+    return f"{ROOT}/{station}/meta"
+
+
+def measurement(station: str, interval: str, element: str) -> str:
+    """Values of one element over one interval (``200ms``, ``3s``)."""
+    return f"{ROOT}/{station}/pq/{interval}/{element}"
+
+
+def event(station: str, kind: str) -> str:
+    """Events of one type."""
+    return f"{ROOT}/{station}/event/{kind}"
+
+
+def health(station: str, service: str) -> str:
+    """Retained state of one service; its last will says ``offline``."""
+    return f"{ROOT}/{station}/health/{service}"
+
+
+def parts(topic: str) -> tuple[str, ...]:
+    """What follows the station in a topic, e.g. ``("pq", "200ms", "bb1")``; empty for a foreign topic."""
+    head, _, rest = topic.partition(f"{ROOT}/")
+    if head or not rest:
+        return ()
+    return tuple(rest.split("/")[1:])

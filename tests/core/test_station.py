@@ -1,0 +1,133 @@
+"""station.toml: a good one is read whole, a bad one is refused in one line with file, key, expectation."""
+
+from pathlib import Path
+
+import pytest
+
+from flexcore.cli import main
+from flexcore.errors import SettingsError
+from flexcore.station import MAX_FILE_BYTES, parse_station, read_station
+
+GOOD = """
+[station]
+id = "msr-1"
+name = "Station 1"
+
+[[busbar]]
+id = "bb1"
+name = "Rail 1"
+nominal_v = 10000
+sensor = { stream = 1 }
+
+[[field]]
+id = "f01"
+name = "Kabel 1"
+busbar = "bb1"
+neutral = true
+sensor = { stream = 11 }
+"""
+
+
+def test_a_good_file_is_read_whole() -> None:
+    station = parse_station(GOOD)
+    assert station.busbar[0].udin_v == pytest.approx(10000 / 3**0.5)
+    assert station.field[0].channels == ("i_l1", "i_l2", "i_l3", "i_n")
+    assert [e.id for e in station.elements] == ["bb1", "f01"]
+    assert station.acquire.block_ms == 50
+
+
+def test_thresholds_may_come_near_the_declared_voltage_but_not_touch_it() -> None:
+    events = "[events]\ndip_percent = 97.9\nswell_percent = 102.1\nhysteresis_percent = 2.0\n"
+    assert parse_station(events + GOOD).events.swell_percent == 102.1
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "10.255.0.12"])
+def test_an_address_is_ipv4(address: str) -> None:
+    assert parse_station(f"[acquire]\naddress = '{address}'\n{GOOD}").acquire.address == address
+
+
+BAD = [
+    ("nominal_v = 10000", 'nominal_v = "10 kV"', "busbar[0].nominal_v", "expected float"),
+    ("nominal_v = 10000", "nominal_v = 10", "busbar[0].nominal_v", ">= 50"),
+    ("nominal_v = 10000", "nominal_v = nan", "busbar[0].nominal_v", "expected"),
+    ("nominal_v = 10000", "nominal_v = inf", "busbar[0].nominal_v", "<= 500000"),
+    ("nominal_v = 10000", "", "busbar[0]", "nominal_v"),
+    ("nominal_v = 10000", "nominal_v = 1e4\ncolour = 1", "busbar[0]", "unknown field colour"),
+    ('busbar = "bb1"', 'busbar = "bb9"', "field[0].busbar", "expected the id of a busbar (bb1), got 'bb9'"),
+    ('id = "f01"', 'id = "bb1"', "field[0].id", "used once"),
+    ('id = "f01"', 'id = "../etc"', "field[0].id", "expected str matching"),
+    ("stream = 11", "stream = 1", "field[0].sensor.stream", "used once, 1 is also busbar[0]"),
+    ("stream = 11", "stream = 0", "field[0].sensor.stream", ">= 1"),
+    ("stream = 11", 'stream = 11, driver = "hal9000"', "field[0].sensor.driver", "hal9000"),
+    ("[station]", "[acquire]\nrate_hz = 1010\n[station]", "acquire.rate_hz", "whole number of samples"),
+    *(
+        (
+            "[station]",
+            f"[acquire]\naddress = '{bad}'\n[station]",
+            "acquire.address",
+            "expected an IPv4 address",
+        )
+        for bad in (
+            "",
+            "box",
+            "::1",
+            "10.0.0",
+            "10.0.0.256",
+            "10.0.0.01",
+            "10.0.0.1.",
+            "10.0.0.1 ",
+            "١.0.0.1",
+        )
+    ),
+    *(
+        (
+            "[station]",
+            f"[events]\n{bad}\n[station]",
+            "events.hysteresis_percent",
+            "below and a swell above 100",
+        )
+        for bad in ("dip_percent = 98", "dip_percent = 97\nhysteresis_percent = 3.5", "swell_percent = 102")
+    ),
+    ("[station]", "[station", "(file)", "expected TOML"),
+    ("nominal_v = 10000", f"nominal_v = {'9' * 5000}", "(file)", "at most 4300 digits"),
+    ("nominal_v = 10000", f"nominal_v = 0x{'f' * 5000}", "busbar[0].nominal_v", "expected"),
+    ("stream = 11", f"stream = 0x{'f' * 5000}", "field[0].sensor.stream", "<= 4294967295"),
+    ("nominal_v = 10000", f"nominal_v = {'[' * 5000}{']' * 5000}", "(file)", "not nested so deeply"),
+    ("nominal_v = 10000", f"nominal_v = {'{a=' * 5000}1{'}' * 5000}", "(file)", "not nested so deeply"),
+    ("nominal_v = 10000", f"nominal_v = 1e4\n{'a.' * 5000}a = 1", "busbar[0]", "unknown field a"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "expected"), BAD, ids=lambda text: text[:32])
+def test_a_bad_file_is_refused_in_one_line(
+    old: str, new: str, key: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "station.toml"
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    assert main(["station", "check", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"{file}: {key}: " in err
+    assert expected in err
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * (MAX_FILE_BYTES + 1)], ids=["bytes", "huge"])
+def test_what_is_no_text_is_refused(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "station.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match="expected"):
+        read_station(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected a readable file"):
+        read_station(tmp_path / "none.toml")
+
+
+def test_the_command_says_what_it_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "station.toml"
+    file.write_text(GOOD, encoding="utf-8")
+    assert main(["station", "check", str(file)]) == 0
+    assert "1 busbar(s), 1 field(s), 7 channels at 20000 Hz" in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""What tests share: real programs in temporary folders."""

@@ -1,0 +1,1 @@
+"""JSON and the live stream for the page's own scripts and the operator's tools."""

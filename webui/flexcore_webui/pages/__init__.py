@@ -1,0 +1,1 @@
+"""HTML for people: complete without scripts, brought to life by them."""
