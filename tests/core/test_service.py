@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import select
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,8 @@ class Process:
             (self.folder / "credentials" / "mqtt").write_text((password or broker.passwords["record"]) + "\n")
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.systemd.bind(str(self.folder / "notify"))
+        self.said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
         self.process = subprocess.Popen(
             [sys.executable, "-c", BODY],
             env={
@@ -83,10 +86,16 @@ class Process:
             text=True,
         )
 
+    def _listen(self) -> None:
+        """Always, as systemd does: the kernel keeps only ten datagrams for one who does not."""
+        while True:
+            self.said.put(self.systemd.recv(256).decode())
+
     def heard(self, timeout_s: float) -> str | None:
-        if not select.select([self.systemd], [], [], timeout_s)[0]:
+        try:
+            return self.said.get(timeout=timeout_s)
+        except queue.Empty:
             return None
-        return self.systemd.recv(256).decode()
 
     def hears(self, what: str, within_s: float = 10.0) -> bool:
         until = time.monotonic() + within_s
