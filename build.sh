@@ -141,7 +141,7 @@ need_desk() {
         step "Python environment, pinned and hashed" make_venv
         printf '%s' "$want" >"$VENV/flexcore-stamp"
     fi
-    want=$(find pyproject.toml core webui ota -name '*.pyx' -o -name '*.pxd' -o -name '*.po' -o -name pyproject.toml |
+    want=$(find pyproject.toml core webui ota -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.po' -o -name pyproject.toml |
         LC_ALL=C sort | xargs sha256sum | sha256sum)
     if ! up_to_date "$VENV/flexcore-kernels" "$want" || ! compgen -G 'core/flexcore/dsp/_kernels*.so' >/dev/null; then
         step "Cython kernels and translations" build_kernels

@@ -49,7 +49,10 @@ class Measurement:
     """Values of one element over one interval.
 
     ``values`` maps a quantity's name (see :mod:`flexcore.quantities`) to its value in the unit that the
-    name ends in, or to None where it could not be measured. ``interval`` is ``200ms`` or ``3s``.
+    name ends in, or to None where it could not be measured. ``interval`` is one of
+    :data:`flexcore.quantities.INTERVALS`. ``coverage`` is the part of the interval that was measured.
+    ``spectra`` maps the name of a spectrum, e.g. ``u_h_l1_v``, to its values by order
+    (:data:`flexcore.quantities.SPECTRA`); from 3 s on.
     """
 
     element: str
@@ -58,6 +61,8 @@ class Measurement:
     duration_ns: int
     values: dict[str, float | None]
     flags: tuple[Flag, ...] = ()
+    coverage: float = 1.0
+    spectra: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from flexcore.errors import FlexcoreError
 from flexcore.model import Event, EventState, EventType, Flag, Measurement
 
 NS = 1_000_000_000
+#: Longest spectrum that is believed.
+MAX_ORDERS = 256
 
 #: Seconds; what is outside would not fit in nanoseconds, or is no interval.
 Duration = Annotated[float, Meta(ge=0.0, le=1e9)]
@@ -27,13 +29,16 @@ class PayloadError(FlexcoreError, ValueError):
     code = "payload"
 
 
-class MeasurementPayload(msgspec.Struct, frozen=True):
-    """``.../pq/INTERVAL/ELEMENT``."""
+class MeasurementPayload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``.../pq/INTERVAL/ELEMENT``; ``cov`` is the part of the interval that was measured, ``s`` are spectra
+    by order (names as in :data:`flexcore.quantities.SPECTRA`)."""
 
     t: str
     dt: Duration
     v: dict[str, float | None]
     flag: tuple[Flag, ...] = ()
+    cov: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
+    s: dict[str, Annotated[tuple[float, ...], Meta(max_length=MAX_ORDERS)]] = {}
 
 
 class EventPayload(msgspec.Struct, frozen=True):
@@ -123,7 +128,14 @@ def encode(payload: msgspec.Struct) -> bytes:
 def encode_measurement(m: Measurement) -> bytes:
     """The payload of one measurement."""
     return encode(
-        MeasurementPayload(t=iso(m.start_ns), dt=round(m.duration_ns / NS, 6), v=m.values, flag=m.flags)
+        MeasurementPayload(
+            t=iso(m.start_ns),
+            dt=round(m.duration_ns / NS, 6),
+            v=m.values,
+            flag=m.flags,
+            cov=m.coverage,
+            s=m.spectra,
+        )
     )
 
 
@@ -153,7 +165,7 @@ def decode_measurement(element: str, interval: str, raw: bytes) -> Measurement:
         p = _measurement.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PayloadError(f"measurement of {element}: {error}") from error
-    return Measurement(element, interval, from_iso(p.t), round(p.dt * NS), p.v, p.flag)
+    return Measurement(element, interval, from_iso(p.t), round(p.dt * NS), p.v, p.flag, p.cov, p.s)
 
 
 def decode_event(raw: bytes) -> Event:

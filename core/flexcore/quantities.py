@@ -32,13 +32,44 @@ def _per_phase(stem: str, suffix: str, unit: str, nl: str, en: str, decimals: in
     ]
 
 
-#: Of a busbar: RMS over the window, and the lowest and highest Urms(1/2) that ended inside it.
+#: Mains signalling frequencies that a station may watch.
+SIGNALS = 4
+#: Every interval over which values are told, shortest first.
+INTERVALS = ("200ms", "3s", "10s", "10min", "2h")
+
+#: Of a busbar: RMS over the window, and the lowest and highest Urms(1/2) that ended inside it. Distortion is
+#: that of the harmonic subgroups 2 to 50; unbalance that of the fundamental (IEC 61000-4-30, 5.7).
 BUSBAR: tuple[Quantity, ...] = (
     Quantity("f_hz", "Hz", "Frequentie", "Frequency", 3),
     *_per_phase("u", "v", "V", "Spanning", "Voltage", 1),
     *_per_phase("u_min", "v", "V", "Laagste halveperiodewaarde", "Lowest half-cycle value", 1),
     *_per_phase("u_max", "v", "V", "Hoogste halveperiodewaarde", "Highest half-cycle value", 1),
+    *_per_phase("thd_u", "percent", "%", "THD spanning", "Voltage THD", 2),
+    Quantity("u2_percent", "%", "Asymmetrie, invers", "Unbalance, negative sequence", 2),
+    Quantity("u0_percent", "%", "Asymmetrie, homopolair", "Unbalance, zero sequence", 2),
 )
+
+#: Of a busbar, from 3 s on.
+BUSBAR_LONG: tuple[Quantity, ...] = (
+    *_per_phase("u1", "v", "V", "Grondgolf spanning", "Fundamental voltage", 1),
+    *_per_phase("u_under", "percent", "%", "Onderspanning", "Underdeviation", 2),
+    *_per_phase("u_over", "percent", "%", "Overspanning", "Overdeviation", 2),
+    *_per_phase("thd40_u", "percent", "%", "THD spanning tot orde 40", "Voltage THD to order 40", 2),
+    *_per_phase("pinst", "", "", "Hoogste momentane flicker", "Highest instantaneous flicker", 3),
+    *(
+        quantity
+        for n in range(1, SIGNALS + 1)
+        for quantity in _per_phase(f"msv{n}", "v", "V", f"Stuursignaal {n}", f"Mains signal {n}", 2)
+    ),
+)
+BUSBAR_10S: tuple[Quantity, ...] = (
+    Quantity("f_10s_hz", "Hz", "Frequentie over 10 s", "Frequency over 10 s", 4),
+)
+BUSBAR_10MIN: tuple[Quantity, ...] = (
+    *_per_phase("pst", "", "", "Flicker Pst", "Flicker Pst", 2),
+    *_per_phase("plt_sliding", "", "", "Flicker Plt, glijdend", "Flicker Plt, sliding", 2),
+)
+BUSBAR_2H: tuple[Quantity, ...] = tuple(_per_phase("plt", "", "", "Flicker Plt", "Flicker Plt", 2))
 
 #: Of a field. Totals are sums over the phases; S total is their arithmetic sum.
 FIELD: tuple[Quantity, ...] = (
@@ -53,6 +84,71 @@ FIELD: tuple[Quantity, ...] = (
     Quantity("q_var", "var", "Blindvermogen totaal", "Reactive power, total", 0),
     Quantity("s_va", "VA", "Schijnbaar vermogen totaal", "Apparent power, total", 0),
     Quantity("pf", "", "Arbeidsfactor totaal", "Power factor, total", 3),
+    *_per_phase("thd_i", "percent", "%", "THD stroom", "Current THD", 1),
 )
 
-BY_NAME: dict[str, Quantity] = {q.name: q for q in (*BUSBAR, *FIELD)}
+#: Of a field, from 3 s on. ``tdd`` refers to the field's rated current; ``k`` is the K-factor of UL 1561;
+#: ``dpf`` the displacement power factor, that of the fundamental.
+FIELD_LONG: tuple[Quantity, ...] = (
+    *_per_phase("i1", "a", "A", "Grondgolf stroom", "Fundamental current", 2),
+    *_per_phase("p1", "w", "W", "Grondgolf werkzaam vermogen", "Fundamental active power", 0),
+    *_per_phase("s1", "va", "VA", "Grondgolf schijnbaar vermogen", "Fundamental apparent power", 0),
+    *_per_phase("dpf", "", "", "Cos phi", "Displacement power factor", 3),
+    Quantity("p1_w", "W", "Grondgolf werkzaam vermogen totaal", "Fundamental active power, total", 0),
+    Quantity("s1_va", "VA", "Grondgolf schijnbaar vermogen totaal", "Fundamental apparent power, total", 0),
+    Quantity("dpf", "", "Cos phi totaal", "Displacement power factor, total", 3),
+    Quantity("thd_i_n_percent", "%", "THD nulleiderstroom", "Neutral current THD", 1),
+    *_per_phase("tdd", "percent", "%", "TDD stroom", "Current TDD", 2),
+    *_per_phase("k", "", "", "K-factor", "K-factor", 2),
+    Quantity("i2_percent", "%", "Stroomasymmetrie, invers", "Current unbalance, negative sequence", 1),
+    Quantity("i0_percent", "%", "Stroomasymmetrie, homopolair", "Current unbalance, zero sequence", 1),
+)
+
+#: Of a field: energy of the interval; import is from the busbar into the field, quadrants as in IEC 62053-23.
+FIELD_10MIN: tuple[Quantity, ...] = (
+    Quantity("e_import_wh", "Wh", "Afgenomen energie", "Imported energy", 0),
+    Quantity("e_export_wh", "Wh", "Teruggeleverde energie", "Exported energy", 0),
+    *(
+        Quantity(f"e_q{n}_varh", "varh", f"Blindenergie kwadrant {n}", f"Reactive energy, quadrant {n}", 0)
+        for n in range(1, 5)
+    ),
+)
+
+_BUSBAR_AT: dict[str, tuple[Quantity, ...]] = {
+    "200ms": BUSBAR,
+    "3s": BUSBAR + BUSBAR_LONG,
+    "10s": BUSBAR_10S,
+    "10min": BUSBAR + BUSBAR_LONG + BUSBAR_10MIN,
+    "2h": BUSBAR + BUSBAR_LONG + BUSBAR_2H,
+}
+_FIELD_AT: dict[str, tuple[Quantity, ...]] = {
+    "200ms": FIELD,
+    "3s": FIELD + FIELD_LONG,
+    "10s": (),
+    "10min": FIELD + FIELD_LONG + FIELD_10MIN,
+    "2h": FIELD + FIELD_LONG + FIELD_10MIN,
+}
+
+
+def of_busbar(interval: str) -> tuple[Quantity, ...]:
+    """What is told of a busbar over ``interval``."""
+    return _BUSBAR_AT[interval]
+
+
+def of_field(interval: str) -> tuple[Quantity, ...]:
+    """What is told of a field over ``interval``."""
+    return _FIELD_AT[interval]
+
+
+BY_NAME: dict[str, Quantity] = {
+    q.name: q for table in (*_BUSBAR_AT.values(), *_FIELD_AT.values()) for q in table
+}
+
+#: Spectra by order, per channel: stem, what it is. Orders count from 0 (direct current).
+SPECTRA: dict[str, str] = {
+    "h": "harmonic subgroups (IEC 61000-4-7, 3.2.4), RMS",
+    "ih": "interharmonic centred subgroups between an order and the next (3.4.4), RMS",
+    "hg": "harmonic groups (3.2.3), RMS",
+    "ihg": "interharmonic groups (3.4.3), RMS",
+    "ha": "angle of the harmonic against the fundamental of the busbar's phase 1, times its order, degrees",
+}

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from flexcore.errors import SettingsError
+from flexcore.quantities import SIGNALS
 
 Identifier = Annotated[
     str,
@@ -70,6 +71,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     busbar: Identifier
     sensor: Sensor
     neutral: bool = False
+    #: Rated or contracted current, A: the reference of TDD (IEEE 519); without it TDD is not told.
+    rated_a: Annotated[float, Meta(gt=0.0, le=100_000.0)] | None = None
 
     @property
     def channels(self) -> tuple[CurrentChannel, ...]:
@@ -84,6 +87,14 @@ class EventSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     swell_percent: Annotated[float, Meta(gt=100.0, le=200.0)] = 110.0
     interruption_percent: Annotated[float, Meta(ge=1.0, le=10.0)] = 5.0
     hysteresis_percent: Annotated[float, Meta(gt=0.0, le=5.0)] = 2.0
+
+
+class SignallingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[signalling]``: frequencies of ripple control that are watched (IEC 61000-4-30, 5.10), Hz."""
+
+    frequencies_hz: Annotated[
+        tuple[Annotated[float, Meta(ge=100.0, le=3000.0)], ...], Meta(max_length=SIGNALS)
+    ] = ()
 
 
 class AcquireSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +121,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     field: Annotated[tuple[Field, ...], Meta(max_length=MAX_ELEMENTS)] = ()
     acquire: AcquireSettings = AcquireSettings()
     events: EventSettings = EventSettings()
+    signalling: SignallingSettings = SignallingSettings()
     store: StoreSettings = StoreSettings()
 
     @property

@@ -33,36 +33,6 @@ def rms(x: Array, start: float, end: float) -> float:
     return float(np.sqrt(max(integral(x.astype(float) ** 2, start, end), 0.0) / (end - start)))
 
 
-def measure_voltage(u: Array, start: float, end: float, cycles: int) -> Array:
-    angle = 2 * np.pi * cycles * (np.arange(u.shape[1]) - start) / (end - start)
-    return np.array(
-        [
-            [integral(v, start, end) / (end - start) for v in (x * x, x * np.cos(angle), x * np.sin(angle))]
-            for x in u.astype(float)
-        ]
-    )
-
-
-def measure_current(
-    i: Array, start: float, end: float, cycles: int, u: Array, start_u: float, voltage: Array
-) -> Array:
-    angle = 2 * np.pi * cycles * (np.arange(i.shape[1]) - start) / (end - start)
-    shift = round(start_u - start)
-    squares, p, products = [], [], []
-    for c, x in enumerate(i.astype(float)):
-        squares.append(integral(x * x, start, end) / (end - start))
-        if c == 3:
-            break
-        v = np.zeros_like(x)
-        known = u[c, max(shift, 0) :][: x.size - max(-shift, 0)].astype(float)
-        v[max(-shift, 0) :][: known.size] = known
-        p.append(integral(x * v, start, end) / (end - start))
-        parts = [integral(x * wave(angle), start, end) / (end - start) for wave in (np.cos, np.sin)]
-        i1 = np.sqrt(2) * (parts[0] - 1j * parts[1])
-        products.append(np.sqrt(2) * (voltage[c, 1] - 1j * voltage[c, 2]) * np.conj(i1))
-    return np.concatenate((squares, p, np.imag(products), np.real(products), voltage[:, 0]))
-
-
 def wrap(turns: Array | float) -> Array | float:
     return turns - np.floor(turns + 0.5)
 

@@ -2,7 +2,7 @@
 """The loops over samples: float32 in, float64 sums, without the interpreter.
 
 Nothing here allocates while it runs and nothing depends on how the samples were cut: every sum is done in
-the order of the samples, between edges that the signal gives. Twins in plain NumPy: tests/core/dsp/twins.py.
+the order of the samples, between edges that the signal gives. Twins in plain NumPy: tests/support/pq_twins.py.
 """
 
 from libc.math cimport M_PI, atan2, ceil, cos, floor, sin, sqrt
@@ -13,10 +13,16 @@ import numpy as np
 cdef enum:
     RING = 2048  # decimated samples remembered: more than 1 s, a power of two
     MASK = RING - 1
+    TICK_S = 600  # windows begin anew at every 10-min tick of the clock
+    TEN_S = 10
+    GROUP = 15  # windows in a 3-s interval
 
 
 def copy_finite(const float[:, ::1] source, float[:, ::1] target, Py_ssize_t at):
-    """Copy ``source`` to the columns from ``at``; True when every sample is a finite number."""
+    """Copy ``source`` to the columns from ``at``; True when every sample is a number below 1e12 (V or A).
+
+    Not-a-number and infinity are above every number; so is what no grid has, and whose square might overflow.
+    """
     cdef Py_ssize_t channels = source.shape[0], n = source.shape[1], c, k
     cdef const unsigned int* bits
     cdef unsigned int bad = 0
@@ -26,7 +32,7 @@ def copy_finite(const float[:, ::1] source, float[:, ::1] target, Py_ssize_t at)
         for c in range(channels):
             bits = <const unsigned int*> &source[c, 0]
             for k in range(n):
-                bad |= (bits[k] & 0x7F800000u) == 0x7F800000u  # exponent of an infinity or not-a-number
+                bad |= (bits[k] & 0x7FFFFFFFu) > 0x5368D4A5u  # float32 bits of 1e12
             memcpy(&target[c, at], &source[c, 0], n * sizeof(float))
     return bad == 0
 
@@ -71,140 +77,6 @@ def rms(const float[::1] x, double start, double end):
     return sqrt(mean_square(&x[0], start, end))
 
 
-cdef void rotor(double start, double end, int cycles, double[:, ::1] out) noexcept nogil:
-    cdef Py_ssize_t a = <Py_ssize_t> floor(start), n, count = <Py_ssize_t> floor(end) - a + 4
-    cdef double step = 2.0 * M_PI * cycles / (end - start), c = 1.0, s = 0.0, k
-    cdef double dc = cos(step), ds = sin(step)
-    for n in range(count):
-        if n & 63 == 0:  # a fresh start now and then keeps the recurrence exact to 1e-14
-            c = cos(step * (n + a - 1 - start))
-            s = sin(step * (n + a - 1 - start))
-        out[0, n] = c
-        out[1, n] = s
-        k = c * dc - s * ds
-        s = s * dc + c * ds
-        c = k
-
-
-def measure_voltage(const float[:, ::1] u, double start, double end, int cycles):
-    """Voltages over one window of ``cycles`` fundamental cycles, edges in columns of ``u``.
-
-    Returns:
-        basis: (2, n) cosine and sine at ``cycles`` per window, n from column floor(start) - 1 on, to be
-            given to :func:`measure_current` of the fields on this busbar.
-        means: (channels, 3) mean square (V^2), and mean of u times cosine and times sine (V).
-    """
-    cdef Py_ssize_t channels = u.shape[0], a = <Py_ssize_t> floor(start), b = <Py_ssize_t> floor(end), c, n, m
-    if not (1.0 <= start < end <= u.shape[1] - 3):
-        raise ValueError("expected samples around both edges")
-    basis_array = np.empty((2, b - a + 4))
-    means_array = np.empty((channels, 3))
-    cdef double[:, ::1] basis = basis_array
-    cdef double[:, ::1] means = means_array
-    cdef double ws[4]
-    cdef double we[4]
-    cdef double uu, uc, us, v, span = end - start
-    cdef const float* x
-    cdef const double* co
-    cdef const double* si
-    with nogil:
-        rotor(start, end, cycles, basis)
-        co = &basis[0, 0]
-        si = &basis[1, 0]
-        edge_weights(start - a, ws)
-        edge_weights(end - b, we)
-        for c in range(channels):
-            x = &u[c, a - 1]
-            uu = uc = us = 0.0
-            for n in range(1, b - a + 1):
-                v = x[n]
-                uu += v * v
-                uc += v * co[n]
-                us += v * si[n]
-            for n in range(4):
-                m = b - a + n
-                v = ws[n] * x[n]
-                uu += v * x[n]
-                uc += v * co[n]
-                us += v * si[n]
-                v = we[n] * x[m]
-                uu -= v * x[m]
-                uc -= v * co[m]
-                us -= v * si[m]
-            means[c, 0] = uu / span if uu > 0.0 else 0.0
-            means[c, 1] = uc / span
-            means[c, 2] = us / span
-    return basis_array, means_array
-
-
-def measure_current(
-    const float[:, ::1] i, double start, double end, const double[:, ::1] basis,
-    const float[:, ::1] u, double start_u, const double[:, ::1] voltage,
-):
-    """Currents and powers of one field over a window; ``start``, ``end`` in columns of ``i``.
-
-    ``u`` holds the busbar's voltages, ``start_u`` is the same moment in its columns (it differs from
-    ``start`` by a whole number); ``basis`` and ``voltage`` are what :func:`measure_voltage` gave.
-
-    Returns:
-        One row: mean square of each channel (A^2); then for each phase the mean of u times i (W), the
-        imaginary (var) and the real part (W) of U1 times conjugate I1, and the mean square of u (V^2).
-    """
-    cdef Py_ssize_t channels = i.shape[0], a = <Py_ssize_t> floor(start), b = <Py_ssize_t> floor(end), c, n, m
-    cdef Py_ssize_t au = a + <Py_ssize_t> floor(start_u - start + 0.5)
-    if not (1.0 <= start < end <= i.shape[1] - 3 and 1 <= au and au + b - a + 3 <= u.shape[1]):
-        raise ValueError("expected samples around both edges")
-    if basis.shape[0] != 2 or basis.shape[1] != b - a + 4 or voltage.shape[0] != 3 or voltage.shape[1] != 3:
-        raise ValueError("expected the basis and the voltages of this window")
-    if channels < 3 or u.shape[0] != 3:
-        raise ValueError("expected three phases")
-    row_array = np.empty(channels + 12)
-    cdef double[::1] row = row_array
-    cdef double ws[4]
-    cdef double we[4]
-    cdef double ii, ui, ic, sn, v, span = end - start
-    cdef const float* x
-    cdef const float* y
-    cdef const double* co
-    cdef const double* si
-    with nogil:
-        co = &basis[0, 0]
-        si = &basis[1, 0]
-        edge_weights(start - a, ws)
-        edge_weights(end - b, we)
-        for c in range(channels):
-            x = &i[c, a - 1]
-            y = &u[c if c < 3 else 0, au - 1]
-            ii = ui = ic = sn = 0.0
-            for n in range(1, b - a + 1):
-                v = x[n]
-                ii += v * v
-                ui += v * y[n]
-                ic += v * co[n]
-                sn += v * si[n]
-            for n in range(4):
-                m = b - a + n
-                v = ws[n] * x[n]
-                ii += v * x[n]
-                ui += v * y[n]
-                ic += v * co[n]
-                sn += v * si[n]
-                v = we[n] * x[m]
-                ii -= v * x[m]
-                ui -= v * y[m]
-                ic -= v * co[m]
-                sn -= v * si[m]
-            row[c] = ii / span if ii > 0.0 else 0.0
-            if c < 3:
-                ic *= 2.0 / span
-                sn *= 2.0 / span
-                row[channels + c] = ui / span
-                row[channels + 3 + c] = voltage[c, 1] * sn - voltage[c, 2] * ic
-                row[channels + 6 + c] = voltage[c, 1] * ic + voltage[c, 2] * sn
-                row[channels + 9 + c] = voltage[c, 0]
-    return row_array
-
-
 cdef inline double turns(double imaginary, double real) noexcept nogil:
     return atan2(imaginary, real) / (2.0 * M_PI)
 
@@ -222,17 +94,22 @@ cdef class Follower:
     cdef long long period, twice_rate, nominal
     cdef double rate, floor2, slew, gate, clip_low, clip_high, pull, turn_nominal, f_hold
     cdef Py_ssize_t patience, disagreeing, hold_near, hold_far
-    cdef long long count, first, held_since_edge
-    cdef double next_edge
+    cdef long long count, first
     cdef double next_half[3]
     cdef int cycles
+    # Turns of the busbar's angle, as whole numbers; edges of windows and of 10-s intervals are turns.
+    cdef long long next_turn, edge, tail_edge, ten_turn, last_turn
+    cdef double edge_at, tail_at, ten_at, last_at, next_tick, next_ten
+    cdef long long held_since_edge, held_since_tail, held_since_ten
+    cdef long long chain, number, tail_number, tail_left
+    cdef bint started
     cdef const double[:, ::1] table
     cdef const double[::1] taps
     cdef double[:, ::1] raw, z, theta
     cdef double[::1] f_local
     cdef unsigned char[::1] held
-    cdef double[:, ::1] halves, edges
-    cdef Py_ssize_t n_halves, n_edges
+    cdef double[:, ::1] halves, windows, tens
+    cdef Py_ssize_t n_halves, n_windows, n_tens
 
     def __init__(
         self, *, int rate_hz, int nominal_hz, double floor_v, int step, table, taps, int cycles,
@@ -268,7 +145,8 @@ cdef class Follower:
         self.f_local = np.zeros(RING)
         self.held = np.zeros(RING, np.uint8)
         self.halves = np.zeros((256, 4))
-        self.edges = np.zeros((16, 2))
+        self.windows = np.zeros((16, 5))
+        self.tens = np.zeros((8, 4))
         self.restart(0)
 
     def restart(self, long long first_sample):
@@ -280,8 +158,21 @@ cdef class Follower:
         self.count = 0
         self.first = self.half_taps + self.reach
         self.disagreeing = 0
-        self.held_since_edge = 0
         self.f_hold = <double> self.nominal
+        self.held_since_edge = self.held_since_tail = self.held_since_ten = 0
+        self.started = False
+        self.chain = self.number = self.tail_number = self.tail_left = 0
+        self.tail_edge = self.edge = 0
+        self.edge_at = self.tail_at = self.ten_at = self.last_at = 0.0
+        self.ten_turn = self.last_turn = -1
+        self.next_tick = after(self.base, TICK_S * <long long> self.rate)
+        self.next_ten = after(self.base, TEN_S * <long long> self.rate)
+
+    @property
+    def open_windows(self):
+        """Start, chain and number of each window that has begun and not ended; the older first."""
+        rows = [(self.tail_at, self.chain - 1, self.tail_number)] if self.tail_left else []
+        return [*rows, (self.edge_at, self.chain, self.number)] if self.started else rows
 
     @property
     def behind(self):
@@ -294,26 +185,33 @@ cdef class Follower:
         Returns:
             halves: (n, 4) phase 0..2, start and end of a cycle in samples after ``base``, its RMS; in the
                 order of their starts.
-            edges: (k, 2) window edges in samples after ``base``; how many decimated samples since the edge
-                before were held. Every half-cycle value that starts before an edge is given before it.
+            windows: (k, 5) start and end of a window in samples after ``base``; how many of its decimated
+                samples were held; its chain and its number in it. A new chain begins at the first crossing
+                from a 10-min tick on; the chain before goes on until its fifteen windows are complete
+                (IEC 61000-4-30 ed. 3, 4.5). In the order of their ends; every half-cycle value that starts
+                before the end of a window is given before it.
+            tens: (m, 4) the clock's 10-s intervals (5.1.1): start in samples after ``base``, whole cycles
+                inside (0: its begin was not seen), their duration in samples, how many decimated samples were
+                held.
         """
         if data.shape[0] != 3 or until - origin > data.shape[1] or self.position - origin < 0:
             raise ValueError("expected three channels that hold the samples")
         if self.base < self.position and max(self.base, self.position - self.behind) < origin:
             raise ValueError("expected the samples that came before")
-        halves, edges = [], []
+        halves, windows, tens = [], [], []
         while self.position + self.step <= until:
             self.n_halves = 0
-            self.n_edges = 0
+            self.n_windows = self.n_tens = 0
             with nogil:
                 while (
                     self.position + self.step <= until
-                    and self.n_halves <= 252 and self.n_edges < 16
+                    and self.n_halves <= 252 and self.n_windows <= 12 and self.n_tens <= 6
                 ):
                     self._advance(data, origin)
             halves.extend(np.asarray(self.halves)[: self.n_halves].tolist())
-            edges.extend(np.asarray(self.edges)[: self.n_edges].tolist())
-        return halves, edges
+            windows.extend(np.asarray(self.windows)[: self.n_windows].tolist())
+            tens.extend(np.asarray(self.tens)[: self.n_tens].tolist())
+        return halves, windows, tens
 
     cdef void _advance(self, const float[:, ::1] data, long long origin) noexcept nogil:
         """One decimated sample further, in all stages."""
@@ -396,7 +294,7 @@ cdef class Follower:
             self.theta[c, slot] = angle
             self.next_half[c] = ceil(2.0 * angle) / 2.0
         self.theta[3, slot] = self.theta[0, slot]
-        self.next_edge = ceil(self.theta[3, slot])
+        self.next_turn = self.edge = <long long> ceil(self.theta[3, slot])
         self.held[slot] = self._dead(slot)
         self.f_local[slot] = <double> self.nominal if self.held[slot] else self._instant_hz(r)
 
@@ -483,10 +381,71 @@ cdef class Follower:
                 self.n_halves += 1
                 self.next_half[c] += 0.5
         self.held_since_edge += self.held[new]
-        if self.next_edge <= self.theta[3, new]:
-            part = (self.next_edge - self.theta[3, old]) / (self.theta[3, new] - self.theta[3, old])
-            self.edges[self.n_edges, 0] = before + min(max(part, 0.0), 1.0) * self.step
-            self.edges[self.n_edges, 1] = self.held_since_edge
-            self.n_edges += 1
-            self.held_since_edge = 0
-            self.next_edge += self.cycles
+        self.held_since_tail += self.held[new]
+        self.held_since_ten += self.held[new]
+        while self.next_turn <= self.theta[3, new]:
+            part = (self.next_turn - self.theta[3, old]) / (self.theta[3, new] - self.theta[3, old])
+            self._turn(before + min(max(part, 0.0), 1.0) * self.step)
+            self.next_turn += 1
+
+    cdef void _turn(self, double at) noexcept nogil:
+        """The busbar's angle has a whole number of turns at ``at``."""
+        cdef long long turn = self.next_turn
+        if at >= self.next_ten:
+            self.tens[self.n_tens, 0] = self.next_ten - TEN_S * self.rate
+            self.tens[self.n_tens, 1] = self.last_turn - self.ten_turn if self.ten_turn >= 0 else 0
+            self.tens[self.n_tens, 2] = self.last_at - self.ten_at
+            self.tens[self.n_tens, 3] = self.held_since_ten
+            self.n_tens += 1
+            self.ten_turn = turn
+            self.ten_at = at
+            self.held_since_ten = 0
+            self.next_ten += TEN_S * self.rate
+        self.last_turn = turn
+        self.last_at = at
+        if self.tail_left and turn == self.tail_edge:
+            self._window(self.tail_at, at, self.held_since_tail, self.chain - 1, self.tail_number)
+            self.tail_at = at
+            self.tail_edge += self.cycles
+            self.tail_number += 1
+            self.tail_left -= 1
+            self.held_since_tail = 0
+        if turn == self.edge:
+            if self.started:
+                self._window(self.edge_at, at, self.held_since_edge, self.chain, self.number)
+                self.number += 1
+            self._edge(at)
+        if at >= self.next_tick:
+            self.next_tick += TICK_S * self.rate
+            self.tail_at = self.edge_at
+            self.tail_edge = self.edge
+            self.tail_number = self.number
+            self.held_since_tail = self.held_since_edge
+            self.tail_left = 0
+            if self.number % GROUP or self.edge_at < at:
+                self.tail_left = GROUP - self.number % GROUP
+            self.chain += 1
+            self.number = 0
+            self.edge = turn
+            self._edge(at)
+
+    cdef void _edge(self, double at) noexcept nogil:
+        self.edge_at = at
+        self.edge += self.cycles
+        self.held_since_edge = 0
+        self.started = True
+
+    cdef void _window(
+        self, double start, double end, long long held, long long chain, long long number
+    ) noexcept nogil:
+        self.windows[self.n_windows, 0] = start
+        self.windows[self.n_windows, 1] = end
+        self.windows[self.n_windows, 2] = held
+        self.windows[self.n_windows, 3] = chain
+        self.windows[self.n_windows, 4] = number
+        self.n_windows += 1
+
+
+cdef double after(long long base, long long period) noexcept nogil:
+    """Samples from ``base`` to the first multiple of ``period`` after it."""
+    return <double> ((base // period + 1) * period - base)

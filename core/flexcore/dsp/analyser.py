@@ -10,6 +10,7 @@ from flexcore.dsp.busbar import BusbarStage, Results
 from flexcore.dsp.consensus import Consensus
 from flexcore.dsp.fieldstage import FieldStage
 from flexcore.dsp.line import Line
+from flexcore.dsp.spectrum import spectrometer
 from flexcore.dsp.track import Track
 from flexcore.model import Block
 from flexcore.station import Station
@@ -62,24 +63,27 @@ class StationAnalyser:
             element.id: Track(len(element.channels), self._keep, patience, limit)
             for element in station.elements
         }
+        nominal_hz = station.station.nominal_frequency_hz
+        meter = spectrometer(rate, nominal_hz)
         self._busbars = {
             busbar.id: BusbarStage(
                 busbar,
                 self._tracks[busbar.id],
                 self._line,
-                station.station.nominal_frequency_hz,
+                nominal_hz,
                 station.events,
+                meter,
+                station.signalling.frequencies_hz,
             )
             for busbar in station.busbar
         }
-        udin = {busbar.id: busbar.udin_v for busbar in station.busbar}
         self._fields = {
             field.id: FieldStage(
                 field,
                 self._tracks[field.id],
-                self._tracks[field.busbar],
+                self._busbars[field.busbar],
                 self._line,
-                udin[field.busbar],
+                meter,
                 limit,
             )
             for field in station.field

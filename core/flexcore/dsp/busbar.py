@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
-from flexcore.dsp._kernels import measure_voltage
-from flexcore.dsp.arrays import Float64, numbers
+from flexcore.dsp._spectrum import Spectrometer
+from flexcore.dsp.aggregate import Aggregate, Aggregator, pick
+from flexcore.dsp.arrays import Float64
 from flexcore.dsp.events import HalfCycle, PolyphaseEvents
-from flexcore.dsp.line import GapEvents, Line, ordered
+from flexcore.dsp.line import NS, GapEvents, Line, ordered
+from flexcore.dsp.rows import VoltageRow
 from flexcore.dsp.sync import WINDOW_CYCLES, follower
 from flexcore.dsp.track import Track
-from flexcore.dsp.values import NO_VOLTAGE, frequency, voltage_values
-from flexcore.dsp.window import WINDOWS_IN_3S, Means, Window
+from flexcore.dsp.values import (
+    NO_VOLTAGE,
+    Extremes,
+    Spectra,
+    frequency,
+    long_voltage_values,
+    spectra,
+    voltage_values,
+)
+from flexcore.dsp.window import Window
 from flexcore.model import Event, Flag, Measurement
+from flexcore.quantities import PHASES
 from flexcore.station import Busbar, EventSettings
 
 Results = list[Measurement | Event]
+
+TEN_S = 10
+_SYNC: frozenset[Flag] = frozenset({"sync"})
 
 
 class BusbarStage:
     """Follows one busbar's ``track``. ``windows`` are the new ones, for the fields to take."""
 
     def __init__(
-        self, busbar: Busbar, track: Track, line: Line, nominal_hz: int, settings: EventSettings
+        self,
+        busbar: Busbar,
+        track: Track,
+        line: Line,
+        nominal_hz: int,
+        settings: EventSettings,
+        spectrometer: Spectrometer,
+        signals_hz: tuple[float, ...] = (),
     ) -> None:
         self.id = busbar.id
         self.track = track
         self.windows: list[Window] = []
         self._line = line
-        self._cycles = WINDOW_CYCLES[nominal_hz]
+        self.udin_v = busbar.udin_v
+        self.cycles = WINDOW_CYCLES[nominal_hz]
         self._follower = follower(line.rate_hz, nominal_hz, busbar.udin_v)
+        self._spectrometer = spectrometer
+        self._signals_hz = signals_hz
+        self.layout = VoltageRow(spectrometer.orders, len(signals_hz))
         self._events = PolyphaseEvents(busbar.id, busbar.udin_v, settings, line)
         self._gaps = GapEvents(busbar.id, line)
         self._following = False
-        self._edge: float | None = None
-        self._number = 0
         self._halves: deque[HalfCycle] = deque()
-        self._means = Means()
-        self._lows: list[float | None] = [None] * 3
-        self._highs: list[float | None] = [None] * 3
-        self._samples = 0.0
+        self._aggregator = Aggregator(line, self.cycles)
+        self._first_tick: dict[int, int] = {}
+        self._tens: list[list[float]] = []
+        self._ten_flags: set[Flag] = set()
 
     def advance(self, now: int) -> Results:
         """What can be said now that the station is at sample ``now``."""
@@ -67,119 +89,149 @@ class BusbarStage:
         if self.track.gap_from is not None and self.track.settled is not None:
             results += self._gaps.report([(self.track.gap_from, self.track.settled)], None)
         self.track.clear()
+        self._aggregator.tear()
         return results
 
     def _restart(self, first: int) -> None:
         self._follower.restart(first)
         self._events.restart(self._follower.base)
         self._following = True
-        self._edge = None
-        self._number = 0
         self._halves.clear()
+        self._first_tick.clear()
 
     def _feed(self, until: int) -> Results:
         if not self._following or until <= self._follower.position:
             return []
-        halves, edges = self._follower.feed(self.track.data, self.track.origin, until)
+        halves, windows, tens = self._follower.feed(self.track.data, self.track.origin, until)
         results: Results = []
-        if not edges:
-            results += self._events.take(halves)
-            self._halves.extend(halves)
-            return results
         done = 0
-        for at, held in edges:
+        for start, end, held, chain, number in windows:
             after = done
-            while after < len(halves) and halves[after][1] <= at:
+            while after < len(halves) and halves[after][1] <= end:
                 after += 1
-            results += self._events.take(halves[done:after])
-            self._halves.extend(halves[done:after])
+            results += self._take(halves[done:after])
             done = after
-            if self._edge is not None:
-                results += self._window(self._edge, at, held > 0.0)
-            self._edge = at
-        results += self._events.take(halves[done:])
-        self._halves.extend(halves[done:])
-        return results
+            while tens and tens[0][0] + TEN_S * self._line.rate_hz < end:
+                self._tens.append(tens.pop(0))
+            results += self._window(start, end, held > 0.0, int(chain), int(number))
+        self._tens += tens
+        return results + self._take(halves[done:])
 
-    def _window(self, start: float, end: float, held: bool) -> Results:
+    def _take(self, halves: list[HalfCycle]) -> Results:
+        self._halves.extend(halves)
+        return list(self._events.take(halves))
+
+    def _window(self, start: float, end: float, held: bool, chain: int, number: int) -> Results:
         flags = self._events.flags(start, end)
-        if self._number == 0:
+        if number == 0 and chain == 0:
             flags.add("start")
         if held:
             flags.add("sync")
-        lows, highs = self._extremes(end)
         shift = self._follower.base - self.track.origin
-        basis, means = measure_voltage(self.track.data, start + shift, end + shift, self._cycles)
-        squares: Float64 = means[:, 0]
-        self._number += 1
+        plan, row = self._spectrometer.plan(
+            self.track.data, start + shift, end + shift, self.udin_v, self._signals_hz
+        )
         window = Window(
             base=self._follower.base,
             start=start,
             end=end,
             flags=frozenset(flags),
-            closes=self._number % WINDOWS_IN_3S == 0,
-            basis=basis,
-            voltage=means,
+            chain=chain,
+            number=number,
+            extra=self._is_extra(start, chain, number),
+            plan=plan,
+            voltage=row,
         )
-        f_hz = frequency(self._cycles, end - start, self._line.rate_hz, flags)
-        values = voltage_values(f_hz, numbers(squares), lows, highs)
-        return self._tell(window, flags, values, squares, lows, highs)
+        if window.extra:
+            return self._tell(window, flags, row, *_nothing())
+        return self._tell(window, flags, row, *self._extremes(end))
+
+    def _is_extra(self, start: float, chain: int, number: int) -> bool:
+        """Whether a window begins after the tick that ends its chain's 10-min interval."""
+        window = Window(self._follower.base, start, start, frozenset(), chain, number)
+        tick = window.tick(self._line)
+        return self._first_tick.setdefault(chain, tick) != tick
 
     def _cut(self, at: int) -> Results:
         """The samples end at number ``at``: what is running is of no use."""
         if not self._following:
             return []
         self._following = False
-        end = float(at - self._follower.base)
+        base = self._follower.base
+        end = float(at - base)
         results: Results = list(self._events.cut(end))
-        if self._edge is None or end <= self._edge:
-            return results
         flags: set[Flag] = {"gap"}
-        window = Window(self._follower.base, self._edge, end, frozenset(flags), closes=True)
-        return results + self._tell(window, flags, dict(NO_VOLTAGE), None, [None] * 3, [None] * 3)
-
-    def _tell(
-        self,
-        window: Window,
-        flags: set[Flag],
-        values: dict[str, float | None],
-        squares: Float64 | None,
-        lows: list[float | None],
-        highs: list[float | None],
-    ) -> Results:
-        self.windows.append(window)
-        start_ns, duration_ns = window.start_ns(self._line), window.duration_ns(self._line)
-        results: Results = [
-            Measurement(self.id, "200ms", start_ns, duration_ns, values, ordered(flags)),
-        ]
-        self._means.add(window, flags, squares)
-        if squares is not None:
-            self._samples += window.end - window.start
-        for n in range(3):
-            self._lows[n] = _pick(min, self._lows[n], lows[n])
-            self._highs[n] = _pick(max, self._highs[n], highs[n])
-        if window.closes:
-            results.append(self._aggregate(start_ns + duration_ns))
+        for start, chain, number in self._follower.open_windows:
+            if end > start:
+                extra = self._is_extra(start, chain, number)
+                window = Window(base, start, end, frozenset(flags), chain, number, extra, cut=True)
+                results += self._tell(window, flags, None, *_nothing())
+        self._tens.clear()
         return results
 
-    def _aggregate(self, end_ns: int) -> Measurement:
-        done = self._means
-        means = done.means()
-        values = dict(NO_VOLTAGE)
-        if means is not None:
-            f_hz = frequency(self._cycles * done.count, self._samples, self._line.rate_hz, done.flags)
-            values = voltage_values(f_hz, numbers(means), self._lows, self._highs)
-        start_ns = done.start_ns(self._line)
-        self._means = Means()
-        self._samples = 0.0
-        self._lows = [None] * 3
-        self._highs = [None] * 3
-        return Measurement(self.id, "3s", start_ns, end_ns - start_ns, values, ordered(done.flags))
+    def _tell(
+        self, window: Window, flags: set[Flag], row: Float64 | None, lows: Extremes, highs: Extremes
+    ) -> Results:
+        self.windows.append(window)
+        results: Results = []
+        if not window.extra:
+            start_ns, duration_ns = window.start_ns(self._line), window.duration_ns(self._line)
+            values = dict(NO_VOLTAGE["200ms"])
+            if row is not None:
+                f_hz = frequency(self.cycles, window.end - window.start, self._line.rate_hz, flags)
+                values = voltage_values(self.layout, row, f_hz, lows, highs, self.udin_v)
+            measured = 0.0 if row is None else 1.0
+            results.append(
+                Measurement(self.id, "200ms", start_ns, duration_ns, values, ordered(flags), measured)
+            )
+            results += self._ten_seconds(window, flags)
+        for aggregate in self._aggregator.add(window, flags, row, lows, highs):
+            results.append(self._aggregated(aggregate))
+        return results
 
-    def _extremes(self, end: float) -> tuple[list[float | None], list[float | None]]:
+    def _ten_seconds(self, window: Window, flags: set[Flag]) -> Results:
+        """The 10-s frequencies whose end lies before the end of ``window`` (IEC 61000-4-30, 5.1.1)."""
+        self._ten_flags |= flags
+        results: Results = []
+        for start, cycles, samples, held in self._tens:
+            if not cycles:
+                self._ten_flags = set(flags)
+                continue
+            told = self._ten_flags - _SYNC | (_SYNC if held else frozenset())
+            f_hz = frequency(int(cycles), samples, self._line.rate_hz, told)
+            start_ns = self._line.ns(window.base, start)
+            results.append(
+                Measurement(self.id, "10s", start_ns, TEN_S * NS, {"f_10s_hz": f_hz}, ordered(told))
+            )
+            self._ten_flags = set(flags)
+        self._tens.clear()
+        return results
+
+    def _aggregated(self, done: Aggregate) -> Measurement:
+        sums, means = done.sums, done.sums.means()
+        values = dict(NO_VOLTAGE[done.interval])
+        found: Spectra = {}
+        if means is not None:
+            f_hz = frequency(done.cycles, sums.samples, self._line.rate_hz, sums.flags)
+            values |= voltage_values(self.layout, means, f_hz, sums.lows, sums.highs, self.udin_v)
+            values |= long_voltage_values(self.layout, means, self.udin_v)
+            tables = self.layout.tables(means)
+            found = spectra("u", "v", PHASES, tables, everything=done.interval != "3s")
+        return Measurement(
+            self.id,
+            done.interval,
+            done.start_ns,
+            done.duration_ns,
+            values,
+            ordered(sums.flags),
+            round(done.coverage, 6),
+            found,
+        )
+
+    def _extremes(self, end: float) -> tuple[Extremes, Extremes]:
         """Lowest and highest half-cycle value per phase that ended until ``end``; they are used up."""
-        lows: list[float | None] = [None] * 3
-        highs: list[float | None] = [None] * 3
+        lows: Extremes = [None] * 3
+        highs: Extremes = [None] * 3
         later: list[HalfCycle] = []
         halves = self._halves
         while halves and halves[0][1] < end:
@@ -188,13 +240,11 @@ class BusbarStage:
                 later.append(row)
                 continue
             phase = int(row[0])
-            lows[phase] = _pick(min, lows[phase], row[3])
-            highs[phase] = _pick(max, highs[phase], row[3])
+            lows[phase] = pick(min, lows[phase], row[3])
+            highs[phase] = pick(max, highs[phase], row[3])
         halves.extendleft(reversed(later))
         return lows, highs
 
 
-def _pick(better: Callable[[float, float], float], a: float | None, b: float | None) -> float | None:
-    if a is None or b is None:
-        return b if a is None else a
-    return better(a, b)
+def _nothing() -> tuple[Extremes, Extremes]:
+    return [None] * 3, [None] * 3

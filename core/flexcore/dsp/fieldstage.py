@@ -4,36 +4,57 @@ from __future__ import annotations
 
 from collections import deque
 
-from flexcore.dsp._kernels import measure_current
+import numpy as np
+
+from flexcore.dsp._spectrum import Spectrometer
+from flexcore.dsp.aggregate import Aggregate, Aggregator
 from flexcore.dsp.arrays import Float64, numbers
-from flexcore.dsp.busbar import Results
-from flexcore.dsp.line import GapEvents, Line, ordered
+from flexcore.dsp.busbar import BusbarStage, Results
+from flexcore.dsp.line import NS, GapEvents, Line, ordered
+from flexcore.dsp.rows import CurrentRow
 from flexcore.dsp.track import Track
-from flexcore.dsp.values import ANGLE_FLOOR, NO_CURRENT, Values, current_values
-from flexcore.dsp.window import Means, Window
+from flexcore.dsp.values import (
+    ANGLE_FLOOR,
+    NO_CURRENT,
+    Spectra,
+    Values,
+    current_values,
+    energy_values,
+    long_current_values,
+    spectra,
+)
+from flexcore.dsp.window import Window
 from flexcore.model import Flag, Measurement
 from flexcore.station import Field
 
-#: Samples that a fractional edge needs around itself.
-_BEFORE, _AFTER = 1, 3
-
 
 class FieldStage:
-    """Measures one field's ``track`` against the voltages in ``voltages``, window by window."""
+    """Measures one field's ``track`` against its busbar's voltages, window by window."""
 
     def __init__(
-        self, field: Field, track: Track, voltages: Track, line: Line, udin_v: float, limit: int
+        self,
+        field: Field,
+        track: Track,
+        busbar: BusbarStage,
+        line: Line,
+        spectrometer: Spectrometer,
+        limit: int,
     ) -> None:
         self.id = field.id
         self.track = track
-        self._voltages = voltages
+        self._voltages = busbar.track
         self._line = line
-        self._floor_v2 = (ANGLE_FLOOR * udin_v) ** 2
+        self._spectrometer = spectrometer
+        self._reach = spectrometer.reach + 1
+        self._layout = CurrentRow(spectrometer.orders, len(field.channels))
+        self._voltage_layout = busbar.layout
+        self._names = tuple(channel.removeprefix("i_") for channel in field.channels)
+        self._rated_a = field.rated_a
+        self._floor_v2 = (ANGLE_FLOOR * busbar.udin_v) ** 2
         self._limit = limit
-        self._channels = len(field.channels)
         self._gaps = GapEvents(field.id, line)
         self._pending: deque[Window] = deque()
-        self._means = Means()
+        self._aggregator = Aggregator(line, busbar.cycles)
 
     def offer(self, windows: list[Window]) -> None:
         """The busbar's next windows."""
@@ -49,7 +70,7 @@ class FieldStage:
         settled = self.track.settled
         while self._pending:
             window = self._pending[0]
-            needed = window.base + int(window.end) + _AFTER
+            needed = window.base + int(window.end) + self._reach
             if (settled is None or settled < needed) and now - needed <= self._limit:
                 break
             results += self._measure(self._pending.popleft())
@@ -63,6 +84,7 @@ class FieldStage:
         if self.track.gap_from is not None and self.track.settled is not None:
             results += self._gaps.report([(self.track.gap_from, self.track.settled)], None)
         self.track.clear()
+        self._aggregator.tear()
         return results
 
     def _measure(self, window: Window) -> Results:
@@ -70,43 +92,55 @@ class FieldStage:
         row = self._row(window)
         if row is None:
             flags.add("gap")
-        start_ns, duration_ns = window.start_ns(self._line), window.duration_ns(self._line)
-        results: Results = [
-            Measurement(self.id, "200ms", start_ns, duration_ns, self._values(row), ordered(flags))
-        ]
-        self._means.add(window, flags, row)
-        if window.closes:
-            done = self._means
-            begin_ns = done.start_ns(self._line)
-            values = self._values(done.means())
-            self._means = Means()
+        results: Results = []
+        if not window.extra:
+            start_ns, duration_ns = window.start_ns(self._line), window.duration_ns(self._line)
+            values = dict(NO_CURRENT["200ms"])
+            if row is not None:
+                values = current_values(self._layout, row, self._floor_v2)
+            measured = 0.0 if row is None else 1.0
             results.append(
-                Measurement(
-                    self.id, "3s", begin_ns, start_ns + duration_ns - begin_ns, values, ordered(done.flags)
-                )
+                Measurement(self.id, "200ms", start_ns, duration_ns, values, ordered(flags), measured)
             )
+        both = None if row is None or window.voltage is None else self._with_fundamental(row, window.voltage)
+        for aggregate in self._aggregator.add(window, flags, both):
+            results.append(self._aggregated(aggregate))
         return results
 
+    def _with_fundamental(self, row: Float64, voltage: Float64) -> Float64:
+        """The row, followed by the squares of the busbar's fundamental: the mean S1 needs both."""
+        at = self._voltage_layout.fundamental
+        return np.concatenate((row, voltage[at : at + 3]))
+
     def _row(self, window: Window) -> Float64 | None:
-        """What :func:`measure_current` gives, or None where samples are missing."""
-        first = window.base + int(window.start) - _BEFORE
-        after = window.base + int(window.end) + _AFTER
-        if window.basis is None or window.voltage is None:
-            return None
-        if not (self.track.has(first, after) and self._voltages.has(first, after)):
+        """The field's row, or None where samples are missing."""
+        first = window.base + int(window.start) - self._reach
+        after = window.base + int(window.end) + self._reach
+        if window.plan is None or not self.track.has(first, after):
             return None
         shift = window.base - self.track.origin
-        return measure_current(
-            self.track.data,
-            window.start + shift,
-            window.end + shift,
-            window.basis,
-            self._voltages.data,
-            window.start + window.base - self._voltages.origin,
-            window.voltage,
-        )
+        return self._spectrometer.current(window.plan, self.track.data, window.start + shift)
 
-    def _values(self, row: Float64 | None) -> Values:
-        if row is None:
-            return dict(NO_CURRENT)
-        return current_values(numbers(row), self._channels, self._floor_v2)
+    def _aggregated(self, done: Aggregate) -> Measurement:
+        sums, means = done.sums, done.sums.means()
+        values: Values = dict(NO_CURRENT[done.interval])
+        found: Spectra = {}
+        if means is not None:
+            row, u1_squares = means[:-3], numbers(means[-3:])
+            values |= current_values(self._layout, row, self._floor_v2)
+            values |= long_current_values(self._layout, row, u1_squares, self._floor_v2, self._rated_a)
+            if done.interval != "3s":
+                measured_s = min(sums.samples / self._line.rate_hz, done.duration_ns / NS)
+                values |= energy_values(self._layout, row, measured_s)
+            tables = self._layout.tables(row)
+            found = spectra("i", "a", self._names, tables, everything=done.interval != "3s")
+        return Measurement(
+            self.id,
+            done.interval,
+            done.start_ns,
+            done.duration_ns,
+            values,
+            ordered(sums.flags),
+            round(done.coverage, 6),
+            found,
+        )

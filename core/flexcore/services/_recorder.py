@@ -13,7 +13,7 @@ from flexcore import topics
 from flexcore.errors import StoreError
 from flexcore.model import Event, Measurement
 from flexcore.payloads import PayloadError, decode_event, decode_measurement
-from flexcore.quantities import BUSBAR, FIELD
+from flexcore.quantities import of_busbar, of_field
 from flexcore.services._backlog import Backlog
 from flexcore.station import Busbar, Station
 from flexcore.store.gaps import Change, GapTracker
@@ -69,7 +69,7 @@ class Recorder:
         self._alarms = alarms
         self._announce = announce
         self._names = {
-            e.id: tuple(q.name for q in (BUSBAR if isinstance(e, Busbar) else FIELD))
+            e.id: tuple(q.name for q in (of_busbar if isinstance(e, Busbar) else of_field)("3s"))
             for e in station.elements
         }
         self._known = {element: frozenset(names) for element, names in self._names.items()}

@@ -15,6 +15,7 @@ from flexcore.buses.zeromq import BlockSubscriber, high_water_mark
 from flexcore.dsp import StationAnalyser
 from flexcore.model import Block, Event, Measurement
 from flexcore.payloads import ElementMeta, MetaPayload, encode, encode_event, encode_measurement
+from flexcore.quantities import INTERVALS
 from flexcore.services.service import Service, run
 from flexcore.station import Busbar, Station
 
@@ -103,7 +104,7 @@ class Analysis:
         self._topics = {
             (interval, element.id): topics.measurement(self._station, interval, element.id)
             for element in service.station.elements
-            for interval in ("200ms", "3s")
+            for interval in INTERVALS
         }
         self._started_s = time.monotonic()
         self._heard_s = {element.id: self._started_s - SILENT_S for element in service.station.elements}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flexcore.model import Measurement
-from flexcore.quantities import BUSBAR, FIELD
+from flexcore.quantities import of_busbar, of_field
 from support.pq import Array, Results, analyse, blocks, make_station, three_phase, times
 
 PHASES = ("l1", "l2", "l3")
@@ -35,9 +35,9 @@ def column(windows: list[Measurement], name: str) -> Array:
 def test_names_are_exactly_those_of_the_table(results: Results) -> None:
     for interval in ("200ms", "3s"):
         for m in results.measurements("b1", interval):
-            assert set(m.values) == {q.name for q in BUSBAR}
+            assert set(m.values) == {q.name for q in of_busbar(interval)}
         for m in results.measurements("f1", interval):
-            assert set(m.values) == {q.name for q in FIELD}
+            assert set(m.values) == {q.name for q in of_field(interval)}
 
 
 def test_fifteen_windows_without_a_seam(results: Results) -> None:
