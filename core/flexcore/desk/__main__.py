@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from flexcore.desk.bench import run_bench
+from flexcore.desk.bench.path import run_bench
 from flexcore.desk.box import ROOT, DevBox, free_port, need_port, spell
 from flexcore.desk.scene import LOOK_EVERY_S, Box, Play, Scene, read_play
 from flexcore.errors import FlexcoreError, SettingsError

@@ -6,17 +6,21 @@
 | swell | any phase > threshold | all phases <= threshold - hysteresis | highest of any phase |
 | interruption | all phases < threshold | any phase >= threshold + hysteresis | lowest of any phase |
 
-A half-cycle value is stamped with the start of its cycle. An event starts at the stamp of the value that
-began it and lasts until the stamp of the value that ended it, so that its duration is not longer than the
-event itself by the cycle over which a value is measured. An interruption lies inside a dip: both are told.
+A value knows of a whole cycle; where in it the voltage changed it does not say, and the stamps of the values
+alone make a deep dip a cycle longer than it was. So the end message carries the edges that
+:mod:`flexcore.dsp.edges` finds, and in ``detail`` the duration by the stamps of the standard
+(``iec_duration_s``: from the start of the cycle that began the event to the end of the one that ended it).
+The begin message, which cannot know, starts with its cycle. An interruption lies inside a dip: both are told.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
+from flexcore.dsp.edges import KEPT, Step, end_edge, start_edge
 from flexcore.dsp.line import Line
 from flexcore.model import Event, EventType, Flag, event_id
 from flexcore.station import EventSettings
@@ -73,6 +77,10 @@ class _Running:
     extreme_v: float
     phases: set[int]
     flags: tuple[Flag, ...]
+    #: The phase that began it; its values before and including that one, and those after.
+    phase: int
+    before: list[Step]
+    after: list[Step] = field(default_factory=list)
 
 
 class PolyphaseEvents:
@@ -88,6 +96,7 @@ class PolyphaseEvents:
             udin_v * (settings.swell_percent - settings.hysteresis_percent) / 100.0,
         )
         self._latest: dict[int, float] = {}
+        self._trail: tuple[deque[Step], ...] = tuple(deque(maxlen=KEPT) for _ in PHASES)
         self._running: dict[EventType, _Running] = {}
         self._past: list[tuple[Flag, float, float]] = []
         self._base = 0
@@ -95,6 +104,8 @@ class PolyphaseEvents:
     def restart(self, base: int) -> None:
         """Begin anew; starts and ends count from sample number ``base`` from now on."""
         self._latest.clear()
+        for trail in self._trail:
+            trail.clear()
         self._running.clear()
         self._past.clear()
         self._base = base
@@ -107,22 +118,26 @@ class PolyphaseEvents:
             phase = int(phase_number)
             first = phase not in self._latest
             self._latest[phase] = rms_v
+            self._trail[phase].append((start, end, rms_v * rms_v))
             if low <= rms_v <= high and not self._running:
                 continue
             present = list(self._latest.values())
             for rule in self._rules:
                 running = self._running.get(rule.kind)
+                if running is not None and running.phase == phase and len(running.after) < KEPT:
+                    running.after.append((start, end, rms_v * rms_v))
                 if running is None:
                     if rule.begins(present):
                         flags: tuple[Flag, ...] = ("start",) if first else ()
                         worst = reduce(rule.worst, present)
-                        running = _Running(start, worst, self._crossing(rule), flags)
+                        before = list(self._trail[phase])
+                        running = _Running(start, worst, self._crossing(rule), flags, phase, before)
                         self._running[rule.kind] = running
                         events.append(self._event(rule.kind, running))
                 elif rule.ends(present):
                     del self._running[rule.kind]
                     self._past.append((rule.flag, running.start, 0.5 * (start + end)))
-                    events.append(self._event(rule.kind, running, start))
+                    events.append(self._ended(rule.kind, running, phase, end))
                 else:
                     running.extreme_v = rule.worst(running.extreme_v, rms_v)
                     if rule.crosses(rms_v):
@@ -152,10 +167,24 @@ class PolyphaseEvents:
     def _crossing(self, rule: _Rule) -> set[int]:
         return {phase for phase, value in self._latest.items() if rule.crosses(value)}
 
-    def _event(self, kind: EventType, running: _Running, end: float | None = None) -> Event:
-        start_ns = self._line.ns(self._base, running.start)
+    def _ended(self, kind: EventType, running: _Running, phase: int, end: float) -> Event:
+        """The end message: edges as they were, and the duration by the standard's stamps."""
+        first = start_edge(running.before, running.after)
+        last = end_edge(list(self._trail[phase]))
+        edges = (running.start if first is None else first, end if last is None else last)
+        if edges[1] <= edges[0]:  # shorter than the values can tell
+            edges = (running.start, end)
+        told = self._event(kind, running, edges[1], edges[0])
+        told.detail["iec_duration_s"] = round((end - running.start) / self._line.rate_hz, 6)
+        return told
+
+    def _event(
+        self, kind: EventType, running: _Running, end: float | None = None, start: float | None = None
+    ) -> Event:
+        name = event_id(kind, self._element, self._line.ns(self._base, running.start))
+        start_ns = self._line.ns(self._base, running.start if start is None else start)
         return Event(
-            id=event_id(kind, self._element, start_ns),
+            id=name,
             type=kind,
             element=self._element,
             state="begin" if end is None else "end",

@@ -2,7 +2,7 @@
 
 39 channels (a busbar and 12 fields) at 20 kHz in real time through the developer's box: CPU per service,
 delay from the last sample of a window to its value on MQTT, samples lost. The peer (pqopen-lib) computes the
-same signal kind in the same run, with the features that the path has now: RMS, powers, events; no harmonics.
+same signal kind in the same run: RMS, powers, harmonics, events, aggregates.
 """
 
 from __future__ import annotations
@@ -11,28 +11,16 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from flexcore.desk.box import ROOT, DeskError, DevBox, free_port
+from flexcore.desk.bench.peer import PEER, peer
+from flexcore.desk.box import ROOT, DevBox, free_port
 from flexcore.desk.scene import LOOK_EVERY_S, Scene, read_play
 
 WARM_UP_S = 8.0
-PEER = "pqopen-lib==0.10.5"
-PEER_BENCH = Path(os.environ.get("FLEXCORE_PEERS", ROOT.parent / "shared/peers")) / "bench_pqopen.py"
 PEER_SECONDS = 20
-
-_PEER_CODE = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("peer", sys.argv[1])
-peer = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(peer)
-peer.CASES["path"] = (12, True, ["events"])
-peer.worker("path", int(sys.argv[2]), 1000)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +38,6 @@ class PathFigures:
     delay_p99_ms: float
     lost_blocks: float
     flagged_by_gap: int
-
-
-def _peer() -> float | None:
-    """The peer's CPU ms per channel-second, or None where its benchmark is not at hand."""
-    if not PEER_BENCH.is_file():
-        return None
-    venv = ROOT / "build/peer"
-    python = venv / "bin/python"
-    if not python.exists():
-        subprocess.run(["/usr/bin/python3", "-m", "venv", str(venv)], check=True)
-    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    _call([*install, "--require-hashes", "-r", str(ROOT / "requirements/peer.txt")])
-    done = _call(
-        [str(python), "-c", _PEER_CODE, str(PEER_BENCH), str(PEER_SECONDS)],
-    )
-    return 1000.0 * float(json.loads(done.strip().splitlines()[-1])["cpu_per_ch_s"])
-
-
-def _call(command: list[str]) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise DeskError(f"peer: {command[0]} ended with exit code {done.returncode}: {last[0]}")
-    return done.stdout
 
 
 def _percentile(values: list[float], percent: int) -> float:
@@ -137,12 +100,12 @@ def _table(figures: PathFigures) -> str:
     lines += [f"  {name:<12} {percent:6.2f} % of one core" for name, percent in figures.cpu_percent.items()]
     box = sum(percent for name, percent in figures.cpu_percent.items() if name != "simulator")
     lines += [f"  {'box':<12} {box:6.2f} % in all", ""]
-    own, peer = figures.cpu_ms_per_channel_second, figures.peer_ms_per_channel_second
+    own, theirs = figures.cpu_ms_per_channel_second, figures.peer_ms_per_channel_second
     lines.append(f"  acquire + analyse   {own:.3f} ms CPU per channel-second")
-    if peer is None:
+    if theirs is None:
         lines.append("  peer                not measured: its benchmark is not at hand")
     else:
-        lines.append(f"  peer ({PEER})  {peer:.3f}: {peer / own:.1f} times ours (its DSP alone, no bus)")
+        lines.append(f"  peer ({PEER})  {theirs:.3f}: {theirs / own:.1f} times ours (its DSP alone, no bus)")
     lines.append(f"  values on MQTT      {figures.values_per_second:.1f} a second")
     lines.append(
         f"  last sample to MQTT p50 {figures.delay_p50_ms:.0f} ms, p99 {figures.delay_p99_ms:.0f} ms"
@@ -156,8 +119,9 @@ def _table(figures: PathFigures) -> str:
 def run_bench(seconds: float, must: bool) -> int:
     """Measure, print, write ``dist/bench/path.json``; 1 where ``must`` and real time was missed."""
     figures = measure(seconds)
-    peer = _peer()
-    figures = PathFigures(**{**asdict(figures), "peer_ms_per_channel_second": peer and round(peer, 4)})
+    other = peer(12, ["harm", "events", "agg"], PEER_SECONDS, 1000)
+    told = other and round(other["ms_per_channel_second"], 4)
+    figures = PathFigures(**{**asdict(figures), "peer_ms_per_channel_second": told})
     target = ROOT / "dist/bench/path.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,50 @@
+"""When an event really began and ended, to a small part of a cycle, from its half-cycle values.
+
+The mean square over one cycle goes from the old level to the new one while the edge passes through the cycle:
+at half-way the edge is in the cycle's middle. For a voltage that steps this is the moment of the step,
+whatever the depth; for one that glides it is the middle of the glide over two cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+#: Start and end of a cycle (samples after the base) and the mean square over it.
+Step = tuple[float, float, float]
+
+#: Values of a phase that are kept on each side of an edge: two cycles and the value itself.
+KEPT = 5
+#: Half-cycles from a value to the next that shares nothing with it.
+APART = 2
+
+
+def start_edge(before: Sequence[Step], after: Sequence[Step]) -> float | None:
+    """The begin: ``before`` ends with the first value beyond the threshold, ``after`` are those that follow.
+
+    None where there are too few values on a side.
+    """
+    if len(before) <= APART or len(after) < APART:
+        return None
+    values = [*before[-1 - APART :], *after[:APART]]
+    first, level = values[0][2], before[-1][2]
+    beyond = [level, *(value[2] for value in after[:APART])]
+    return _crossing(values, first, min(beyond) if level < first else max(beyond))
+
+
+def end_edge(trail: Sequence[Step]) -> float | None:
+    """The end: ``trail`` ends with the first value that is back; None where there are too few values."""
+    if len(trail) <= APART:
+        return None
+    values = trail[-1 - APART :]
+    return _crossing(values, values[0][2], values[-1][2])
+
+
+def _crossing(values: Sequence[Step], old: float, new: float) -> float | None:
+    """Where the middles of the cycles pass half-way from ``old`` to ``new``."""
+    half = 0.5 * (old + new)
+    for (a0, a1, a), (b0, b1, b) in pairwise(values):
+        if (a - half) * (b - half) <= 0.0 and a != b:
+            part = (half - a) / (b - a)
+            return 0.5 * ((a0 + a1) * (1.0 - part) + (b0 + b1) * part)
+    return None
