@@ -55,9 +55,6 @@ def band_of(clause: Clause, udin_v: float, nominal_hz: float) -> Band:
         raise LimitDataError(
             f"{clause.id}: quantity: expected a quantity of the instrument, got {clause.quantity}"
         )
-    scale = {"udin": udin_v / 100.0, "nominal_frequency": nominal_hz / 100.0}.get(clause.reference, 1.0)
-
-    def scaled(limit: float | None) -> float | None:
-        return None if limit is None else limit * scale
-
-    return Band(ideal=row.ideal * scale, lower=scaled(clause.lower), upper=scaled(clause.upper))
+    whole = {"udin": udin_v, "nominal_frequency": nominal_hz}.get(clause.reference, 100.0)
+    lower, upper = (None if n is None else n * whole / 100.0 for n in (clause.lower, clause.upper))
+    return Band(ideal=row.ideal * whole / 100.0, lower=lower, upper=upper)
