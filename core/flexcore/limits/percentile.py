@@ -16,7 +16,7 @@ import numpy as np
 from flexcore.limits.band import Band
 from flexcore.limits.data import Values
 
-#: What ``share * n / 100`` may be above a whole number by rounding alone (99.9 % of 1000).
+#: What ``share * n / 100`` may be above a whole number by rounding alone (90.04 % of 10 000).
 _ROUNDING = 1e-9
 
 

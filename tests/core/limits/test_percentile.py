@@ -18,7 +18,7 @@ from flexcore.limits.percentile import allowed_outside, index_at, loads, rank
         (1008, 95.0, 958),  # a week of ten minutes: 957.6
         (1008, 99.0, 998),
         (1008, 99.9, 1007),
-        (1000, 99.9, 999),  # exact, though 99.9 is no binary number
+        (1000, 99.9, 999),  # exact
         (60480, 99.5, 60178),  # a week of 10 s: 60177.6
         (1008, 100.0, 1008),
         (1008, 0.01, 1),
@@ -36,6 +36,12 @@ def test_the_rank_is_the_least_count_that_makes_the_share(thousandths: int) -> N
         assert k == 1 or 1000 * (k - 1) < thousandths * count
         assert allowed_outside(count, thousandths / 10.0) == count - k
     assert allowed_outside(0, 95.0) == 0
+
+
+def test_rounding_adds_no_rank() -> None:
+    for hundredths in range(1, 10_001):
+        for count in (50, 144, 1008, 10_000, 60_480):
+            assert rank(count, hundredths / 100.0) == -(-hundredths * count // 10_000)
 
 
 def test_the_percentile_is_at_most_the_limit_exactly_where_the_share_lies_within() -> None:
