@@ -1,0 +1,72 @@
+"""A TOML file into a typed structure; every error is one line that names file, key and expectation."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+from flexcore.errors import SettingsError
+
+MAX_FILE_BYTES = 256 * 1024
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>\$[^`]*)`)?$", re.DOTALL)
+
+
+def refuse(file: str, key: str, expectation: str) -> NoReturn:
+    """Raise :class:`SettingsError`; text from the file may hold line breaks, the message does not."""
+    raise SettingsError(" ".join(f"{file}: {key or '(file)'}: {expectation}".split()))
+
+
+def parse_toml(text: str, file: str, kind: type[T]) -> T:
+    """TOML ``text`` as ``kind``, a :class:`msgspec.Struct`; ``file`` is named in errors.
+
+    Raises:
+        SettingsError: not TOML, or not of that structure.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        refuse(file, "", f"expected TOML: {_lower_first(str(error))}")
+    except ValueError:  # a number too long for Python to read; tomllib has no word for it
+        refuse(file, "", "expected numbers of at most 4300 digits")
+    except RecursionError:
+        refuse(file, "", "expected TOML that is not nested so deeply")
+    try:
+        return msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as error:
+        match = _PATH.match(str(error))
+        what, key = (match["what"], match["key"] or "") if match else (str(error), "")
+        refuse(file, key.removeprefix("$").removeprefix("."), _lower_first(what).replace("`", ""))
+
+
+def read_toml_text(file: Path | Traversable) -> str:
+    """The text of ``file``, bounded; raises :class:`SettingsError` where it cannot be read."""
+    try:
+        with file.open("rb") as handle:
+            data = handle.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            refuse(str(file), "", f"expected at most {MAX_FILE_BYTES} bytes")
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        refuse(str(file), "", f"expected UTF-8 text: {error.reason} at byte {error.start}")
+    except OSError as error:
+        refuse(str(file), "", f"expected a readable file: {error.strerror}")
+
+
+def shipped_names(folder: Traversable) -> Iterator[str]:
+    """The names, without suffix, of the TOML files in a folder of this package."""
+    for file in folder.iterdir():
+        if file.name.endswith(".toml"):
+            yield file.name.removesuffix(".toml")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
