@@ -34,7 +34,8 @@ def assess(
     Raises:
         LoadError: for a state of another kind of component, or an ambient that is none.
     """
-    band: Band[Any] | None = state if isinstance(state, Band) or state is None else Band[Any](state, state)
+    known: Any = state
+    band: Band[Any] | None = known if known is None or isinstance(known, Band) else Band(known, known)
     settings = settings or AssessSettings()
     if ambient_c is not None and not -60.0 <= ambient_c <= 80.0:
         raise LoadError(f"ambient: expected -60 to 80 degrees Celsius, got {ambient_c:g}")
