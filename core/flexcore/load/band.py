@@ -19,7 +19,7 @@ from flexcore.load.cableload import cable_heat
 from flexcore.load.component import Cable, Component, Transformer
 from flexcore.load.conductor import CableState, step_cable
 from flexcore.load.harmonics import HarmonicLoad, LoadError
-from flexcore.load.losses import EquivalentLoad
+from flexcore.load.losses import REQUIRED_ORDER, EquivalentLoad, equivalent_load
 from flexcore.load.thermal import TransformerState, advance, steady, step
 
 S = TypeVar("S", TransformerState, CableState)
@@ -95,14 +95,29 @@ def widen(
 
 @overload
 def step_band(
-    component: Transformer, band: Band[TransformerState], load: HarmonicLoad, ambient_c: float, dt_s: float
+    component: Transformer,
+    band: Band[TransformerState],
+    load: HarmonicLoad,
+    ambient_c: float,
+    dt_s: float,
+    required_order: int = ...,
 ) -> Band[TransformerState]: ...
 @overload
 def step_band(
-    component: Cable, band: Band[CableState], load: HarmonicLoad, ambient_c: float, dt_s: float
+    component: Cable,
+    band: Band[CableState],
+    load: HarmonicLoad,
+    ambient_c: float,
+    dt_s: float,
+    required_order: int = ...,
 ) -> Band[CableState]: ...
 def step_band(
-    component: Component, band: Band[Any], load: HarmonicLoad, ambient_c: float, dt_s: float
+    component: Component,
+    band: Band[Any],
+    load: HarmonicLoad,
+    ambient_c: float,
+    dt_s: float,
+    required_order: int = REQUIRED_ORDER,
 ) -> Band[Any]:
     """``band`` after ``dt_s`` seconds at a known load.
 
@@ -113,14 +128,15 @@ def step_band(
     """
     _check(component, band)
     if isinstance(component, Cable):
-        heat = cable_heat(component, load).heat_pu
+        heat = cable_heat(component, load, required_order).heat_pu
         return Band(
             step_cable(component, band.low, heat, ambient_c, dt_s),
             step_cable(component, band.high, heat, ambient_c, dt_s),
         )
+    equivalent = equivalent_load(component, load, required_order)
     return Band(
-        step(component, band.low, load, ambient_c, dt_s),
-        step(component, band.high, load, ambient_c, dt_s),
+        step(component, band.low, equivalent, ambient_c, dt_s),
+        step(component, band.high, equivalent, ambient_c, dt_s),
     )
 
 

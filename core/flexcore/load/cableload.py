@@ -95,7 +95,7 @@ def neutral_equivalent_a(cable: Cable, load: HarmonicLoad, neutral_a: float) -> 
     total = float(triplens.sum())
     if total <= 0.0:
         return neutral_a
-    share = min(1.0, total / neutral_a**2) if neutral_a > 0.0 else 0.0
+    share = total / max(total, neutral_a**2)
     factor = float(weights[TRIPLENS] @ triplens) / total
     return neutral_a * math.sqrt(share * factor + (1.0 - share))
 

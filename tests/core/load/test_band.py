@@ -131,6 +131,18 @@ def test_a_band_of_something_else_is_refused() -> None:
         step_band(cable(), exact(TransformerState(20.0, 0.0, 0.0)), harmonic_load(1.0), 20.0, 1.0)  # type: ignore[call-overload]
 
 
+def test_a_recording_with_fewer_orders_can_be_followed_if_one_says_so() -> None:
+    full = harmonic_load(100.0, 0.0, h5=0.2)
+    short = HarmonicLoad(full.rms_a, np.where(np.arange(51) > 10, np.nan, full.spectrum_a), 0.0)
+    t = transformer()
+    settled = steady(t, full, 20.0)
+    band = step_band(t, exact(settled), short, 20.0, 60.0, 10)
+    assert band.high.hot_spot_c == pytest.approx(settled.hot_spot_c)
+    with pytest.raises(LoadError, match="missing_orders"):
+        step_band(cable(), exact(CableState(20.0)), short, 20.0, 60.0)
+    assert step_band(cable(), exact(CableState(20.0)), short, 20.0, 60.0, 10).high.conductor_c > 20.0
+
+
 def test_a_load_that_cannot_be_weighed_moves_nothing() -> None:
     t = transformer()
     load = harmonic_load(100.0)

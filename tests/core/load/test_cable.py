@@ -98,9 +98,9 @@ def _bessel_ratio(x_s: np.ndarray) -> np.ndarray:
     return np.real(z / 2.0 * ive(0, z) / ive(1, z))
 
 
-def test_skin_effect_is_the_exact_solution_within_one_percent() -> None:
+def test_skin_effect_is_the_exact_solution_within_six_tenths_of_a_percent() -> None:
     x_s = np.linspace(0.01, 14.0, 2000)
-    assert np.max(np.abs((1.0 + skin_effect(x_s)) / _bessel_ratio(x_s) - 1.0)) < 0.011
+    assert np.max(np.abs((1.0 + skin_effect(x_s)) / _bessel_ratio(x_s) - 1.0)) < 0.006
 
 
 def test_skin_effect_of_the_example_written_out() -> None:
@@ -179,6 +179,7 @@ def test_the_neutrals_equivalent_lies_between_its_current_and_its_triplens() -> 
     more = neutral_equivalent_a(c, load, 2 * triplens)
     assert 2 * triplens < more < 2 * triplens * math.sqrt(weight)
     assert neutral_equivalent_a(c, load, 0.0) == 0.0
+    assert neutral_equivalent_a(c, load, 1e-300) == pytest.approx(0.0)
     assert neutral_equivalent_a(c, harmonic_load(200.0), 50.0) == 50.0
 
 
