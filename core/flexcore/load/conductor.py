@@ -25,8 +25,7 @@ def skin_effect(x_s: Array) -> Array:
 
     ``x_s`` squared is 8 pi f / R' x 1e-7, with R' the direct-current resistance in ohm/m.
 
-    The guide's three ranges; the upper two are from memory [r] and agree with the exact solution to 0.6 % of 1
-    + y_s.
+    The guide has three ranges, the upper two from memory [r]; 1 + y_s is within 0.6 % of the exact solution.
     """
     fourth = x_s**4
     low = fourth / (192.0 + 0.8 * fourth)

@@ -81,7 +81,7 @@ def test_resistance_at_temperature() -> None:
 def test_examples_are_typical_and_say_so(file: Path) -> None:
     component = read_component(file)
     assert component.source == "typical"
-    assert "TYPICAL" in file.read_text(encoding="utf-8").splitlines()[0] + file.read_text(encoding="utf-8")
+    assert "TYPICAL" in file.read_text(encoding="utf-8")
     assert component.rated_a > 100.0
 
 
