@@ -12,6 +12,7 @@ readonly LOGS=build/log
 readonly APT_DESK="ca-certificates gcc git libc6-dev mosquitto python3 python3-dev python3-venv zlib1g-dev"
 readonly APT_CHECK="shellcheck"
 readonly APT_BROWSER="chromium chromium-driver fonts-dejavu-core"
+readonly APT_BENCH="libfftw3-dev"
 readonly APT_IMAGE="debian-archive-keyring mmdebstrap ovmf qemu-system-x86 qemu-utils util-linux xz-utils zstd"
 
 help() {
@@ -25,7 +26,7 @@ Flexcore: one flashable appliance for every medium-voltage station.
                             all tests; `fast` leaves the image and emulator out, `image` is only those
   ./build.sh check          ruff, mypy, import contracts, shellcheck
   ./build.sh image [--dist] build the image (build/image/flexcore.raw); --dist: also compressed, in dist/
-  ./build.sh bench [image|path] [--assert]
+  ./build.sh bench [dsp|image|path] [--assert]
                             measure; tables here, JSON in dist/bench/
   ./build.sh setup          only install what the other jobs need
   ./build.sh clean          remove everything that was built (build/, dist/, .venv/)
@@ -206,12 +207,18 @@ bench() {
         need_image
         PYTHONPATH=image "$VENV/bin/python" image/bench "$@"
         ;;
-    path) desk bench "$@" ;;
+    path) desk bench path "$@" ;;
+    dsp)
+        # shellcheck disable=SC2086
+        need_packages $APT_BENCH
+        desk bench dsp "$@"
+        ;;
     all)
+        "$0" bench dsp "$@"
         "$0" bench path "$@"
         "$0" bench image "$@"
         ;;
-    *) die "bench $what: expected image or path" ;;
+    *) die "bench $what: expected dsp, image or path" ;;
     esac
 }
 

@@ -103,7 +103,7 @@ class AcquireSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1024, le=65535)] = 20500
     address: str = "0.0.0.0"  # noqa: S104 - the sensors' network is the point
     rate_hz: Annotated[int, Meta(ge=1000, le=100_000)] = 20_000
-    block_ms: Literal[10, 20, 50, 100, 200] = 50
+    block_ms: Literal[10, 20, 50, 100, 200] = 20
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -129,7 +129,8 @@ class Box:
         text = files.find("stations", station).read_text()
         state = self.folder / "state"
         state.mkdir()
-        (state / "station.toml").write_text(f'{text}\n[acquire]\nport = {self.port}\naddress = "127.0.0.1"\n')
+        acquire = f'[acquire]\nport = {self.port}\naddress = "127.0.0.1"\nblock_ms = 50\n'
+        (state / "station.toml").write_text(f"{text}\n{acquire}")
         self.station: Station = read_station(state / "station.toml")
         run = self.folder / "run"
         run.mkdir()

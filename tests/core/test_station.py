@@ -33,7 +33,7 @@ def test_a_good_file_is_read_whole() -> None:
     assert station.busbar[0].udin_v == pytest.approx(10000 / 3**0.5)
     assert station.field[0].channels == ("i_l1", "i_l2", "i_l3", "i_n")
     assert [e.id for e in station.elements] == ["bb1", "f01"]
-    assert station.acquire.block_ms == 50
+    assert station.acquire.block_ms == 20
 
 
 def test_thresholds_may_come_near_the_declared_voltage_but_not_touch_it() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from flexcore.desk.bench.path import run_bench
+from flexcore.desk.bench import dsp, path
 from flexcore.desk.box import ROOT, DevBox, free_port, need_port, spell
 from flexcore.desk.scene import LOOK_EVERY_S, Box, Play, Scene, read_play
 from flexcore.errors import FlexcoreError, SettingsError
@@ -26,6 +26,7 @@ DEV_LIVE_WITHIN_S = 60.0
 #: Emulated without KVM on a busy machine a boot takes minutes.
 RUN_LIVE_WITHIN_S = 900.0
 DEV_PORT, RUN_PORT = 8080, 8443
+_BENCHES = {"dsp": dsp.run_bench, "path": path.run_bench}
 
 
 def _positive(text: str) -> float:
@@ -64,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument(
             "--dip-every", type=_positive, default=30.0, help="seconds between dips (default 30)"
         )
-    bench = jobs.add_parser("bench", help="what each service costs", allow_abbrev=False)
+    bench = jobs.add_parser("bench", help="figures beside the peer's", allow_abbrev=False)
+    bench.add_argument("what", choices=sorted(_BENCHES))
     bench.add_argument("--seconds", type=_positive, default=60.0)
     bench.add_argument("--assert", action="store_true", dest="must", help="exit 1 where a must is missed")
     return parser
@@ -144,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(sign, _interrupt)
     try:
         if options.job == "bench":
-            return run_bench(options.seconds, options.must)
+            return _BENCHES[options.what](options.seconds, options.must)
         wanted = () if options.replay else ("--dip-every", str(options.dip_every))
         play = read_play(
             options.station, options.replay, options.map, (*wanted, *(["--loop"] if options.replay else []))

@@ -60,6 +60,8 @@ class Tally:
     gaps: int = 0
     events: int = 0
     lag_ms: list[float] = field(default_factory=list)
+    #: From the start of the cycle that began an event to its message.
+    event_lag_ms: list[float] = field(default_factory=list)
 
     def saw(self, start_ns: int, flags: tuple[Flag, ...] = ()) -> None:
         """Count one live value."""
@@ -102,7 +104,10 @@ class BusWitness:
             self.tally.lag_ms.append((time.time_ns() - m.start_ns - m.duration_ns) / 1e6)
 
     def _event(self, _topic: str, raw: bytes) -> None:
-        self.tally.events += decode_event(raw).type != "gap"
+        event = decode_event(raw)
+        self.tally.events += event.type != "gap"
+        if event.type != "gap" and event.state == "begin":
+            self.tally.event_lag_ms.append((time.time_ns() - event.start_ns) / 1e6)
 
     def _health(self, topic: str, raw: bytes) -> None:
         health, name = decode_health(raw), topics.parts(topic)[-1]

@@ -14,7 +14,6 @@ import numpy as np
 
 from flexcore.dsp.arrays import Float64
 from flexcore.dsp.line import NS, Line
-from flexcore.dsp.values import Extremes
 from flexcore.dsp.window import TICK_S, Window
 from flexcore.model import Flag
 
@@ -28,6 +27,28 @@ def pick(better: Callable[[float, float], float], a: float | None, b: float | No
     return a if b is None else better(a, b)
 
 
+PerPhase = list[float | None]
+
+
+def _unknown() -> PerPhase:
+    return [None] * 3
+
+
+@dataclass(slots=True)
+class Extremes:
+    """Of a busbar, per phase: lowest and highest Urms(1/2) (V), highest instantaneous flicker."""
+
+    lows: PerPhase = field(default_factory=_unknown)
+    highs: PerPhase = field(default_factory=_unknown)
+    pinst: PerPhase = field(default_factory=_unknown)
+
+    def take(self, other: Extremes) -> None:
+        """What is more extreme in ``other``."""
+        self.lows = [pick(min, a, b) for a, b in zip(self.lows, other.lows, strict=True)]
+        self.highs = [pick(max, a, b) for a, b in zip(self.highs, other.highs, strict=True)]
+        self.pinst = [pick(max, a, b) for a, b in zip(self.pinst, other.pinst, strict=True)]
+
+
 @dataclass(slots=True)
 class Sums:
     """What has been gathered of an interval."""
@@ -35,8 +56,7 @@ class Sums:
     flags: set[Flag] = field(default_factory=set)
     count: int = 0
     samples: float = 0.0
-    lows: Extremes = field(default_factory=lambda: [None] * 3)
-    highs: Extremes = field(default_factory=lambda: [None] * 3)
+    extremes: Extremes = field(default_factory=Extremes)
     _sums: Float64 | None = None
 
     def add(
@@ -44,8 +64,7 @@ class Sums:
         flags: set[Flag],
         row: Float64 | None,
         samples: float,
-        lows: Extremes | None,
-        highs: Extremes | None,
+        extremes: Extremes | None = None,
     ) -> None:
         """One part; ``row`` is None where it could not be measured."""
         self.flags |= flags
@@ -56,9 +75,8 @@ class Sums:
                 self._sums = row.copy()
             else:
                 self._sums += row
-        if lows is not None and highs is not None:
-            self.lows = [pick(min, a, b) for a, b in zip(self.lows, lows, strict=True)]
-            self.highs = [pick(max, a, b) for a, b in zip(self.highs, highs, strict=True)]
+        if extremes is not None:
+            self.extremes.take(extremes)
 
     def means(self) -> Float64 | None:
         """The mean row, or None when nothing was measured."""
@@ -96,13 +114,12 @@ class Aggregator:
         window: Window,
         flags: set[Flag],
         row: Float64 | None,
-        lows: Extremes | None = None,
-        highs: Extremes | None = None,
+        extremes: Extremes | None = None,
     ) -> Iterator[Aggregate]:
         """One window with its row; yields the intervals that are complete, the shortest first."""
         samples = window.end - window.start
         begin_ns, sums = self._threes.setdefault(window.chain, (window.start_ns(self._line), Sums()))
-        sums.add(flags, row, samples, lows, highs)
+        sums.add(flags, row, samples, extremes)
         if window.closes_3s:
             del self._threes[window.chain]
             end_ns = window.start_ns(self._line) + window.duration_ns(self._line)
@@ -116,7 +133,7 @@ class Aggregator:
         if self._tick is not None and tick != self._tick:
             yield from self._close_ten()
         self._tick = tick
-        self._ten.add(flags, row, samples, lows, highs)
+        self._ten.add(flags, row, samples, extremes)
         if window.reaches_tick(self._line):
             yield from self._close_ten()
 
@@ -138,7 +155,7 @@ class Aggregator:
             yield self._close_two()
         self._two = two
         self._windows += sums.count
-        self._twelve.add(sums.flags, sums.means(), sums.samples, sums.lows, sums.highs)
+        self._twelve.add(sums.flags, sums.means(), sums.samples, sums.extremes)
         if tick % TICKS_IN_2H == TICKS_IN_2H - 1:
             yield self._close_two()
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import deque
 
 from flexcore.dsp._spectrum import Spectrometer
-from flexcore.dsp.aggregate import Aggregate, Aggregator, pick
+from flexcore.dsp.aggregate import Aggregate, Aggregator, Extremes, PerPhase, pick
 from flexcore.dsp.arrays import Float64
 from flexcore.dsp.events import HalfCycle, PolyphaseEvents
+from flexcore.dsp.flickering import Flicker
 from flexcore.dsp.line import NS, GapEvents, Line, ordered
 from flexcore.dsp.rows import VoltageRow
 from flexcore.dsp.sync import WINDOW_CYCLES, follower
 from flexcore.dsp.track import Track
 from flexcore.dsp.values import (
     NO_VOLTAGE,
-    Extremes,
     Spectra,
     frequency,
     long_voltage_values,
@@ -60,6 +60,7 @@ class BusbarStage:
         self._following = False
         self._halves: deque[HalfCycle] = deque()
         self._aggregator = Aggregator(line, self.cycles)
+        self._flicker = Flicker(line.rate_hz, nominal_hz, busbar.udin_v)
         self._first_tick: dict[int, int] = {}
         self._tens: list[list[float]] = []
         self._ten_flags: set[Flag] = set()
@@ -95,6 +96,7 @@ class BusbarStage:
     def _restart(self, first: int) -> None:
         self._follower.restart(first)
         self._events.restart(self._follower.base)
+        self._flicker.restart(first)
         self._following = True
         self._halves.clear()
         self._first_tick.clear()
@@ -142,9 +144,11 @@ class BusbarStage:
             plan=plan,
             voltage=row,
         )
+        pinst = self._flicker.feed(self.track.data, self.track.origin, window.base_and(end))
         if window.extra:
-            return self._tell(window, flags, row, *_nothing())
-        return self._tell(window, flags, row, *self._extremes(end))
+            return self._tell(window, flags, row, Extremes(pinst=pinst))
+        lows, highs = self._half_cycle_extremes(end)
+        return self._tell(window, flags, row, Extremes(lows, highs, pinst))
 
     def _is_extra(self, start: float, chain: int, number: int) -> bool:
         """Whether a window begins after the tick that ends its chain's 10-min interval."""
@@ -165,13 +169,11 @@ class BusbarStage:
             if end > start:
                 extra = self._is_extra(start, chain, number)
                 window = Window(base, start, end, frozenset(flags), chain, number, extra, cut=True)
-                results += self._tell(window, flags, None, *_nothing())
+                results += self._tell(window, flags, None, Extremes())
         self._tens.clear()
         return results
 
-    def _tell(
-        self, window: Window, flags: set[Flag], row: Float64 | None, lows: Extremes, highs: Extremes
-    ) -> Results:
+    def _tell(self, window: Window, flags: set[Flag], row: Float64 | None, extremes: Extremes) -> Results:
         self.windows.append(window)
         results: Results = []
         if not window.extra:
@@ -179,13 +181,13 @@ class BusbarStage:
             values = dict(NO_VOLTAGE["200ms"])
             if row is not None:
                 f_hz = frequency(self.cycles, window.end - window.start, self._line.rate_hz, flags)
-                values = voltage_values(self.layout, row, f_hz, lows, highs, self.udin_v)
+                values = voltage_values(self.layout, row, f_hz, extremes.lows, extremes.highs, self.udin_v)
             measured = 0.0 if row is None else 1.0
             results.append(
                 Measurement(self.id, "200ms", start_ns, duration_ns, values, ordered(flags), measured)
             )
             results += self._ten_seconds(window, flags)
-        for aggregate in self._aggregator.add(window, flags, row, lows, highs):
+        for aggregate in self._aggregator.add(window, flags, row, extremes):
             results.append(self._aggregated(aggregate))
         return results
 
@@ -213,10 +215,16 @@ class BusbarStage:
         found: Spectra = {}
         if means is not None:
             f_hz = frequency(done.cycles, sums.samples, self._line.rate_hz, sums.flags)
-            values |= voltage_values(self.layout, means, f_hz, sums.lows, sums.highs, self.udin_v)
+            lows, highs = sums.extremes.lows, sums.extremes.highs
+            values |= voltage_values(self.layout, means, f_hz, lows, highs, self.udin_v)
             values |= long_voltage_values(self.layout, means, self.udin_v)
             tables = self.layout.tables(means)
             found = spectra("u", "v", PHASES, tables, everything=done.interval != "3s")
+        values |= {f"pinst_{x}": highest for x, highest in zip(PHASES, sums.extremes.pinst, strict=True)}
+        if done.interval == "10min":
+            values |= self._flicker.ten_minutes(done.start_ns // done.duration_ns)
+        elif done.interval == "2h":
+            values |= self._flicker.two_hours(done.start_ns // done.duration_ns)
         return Measurement(
             self.id,
             done.interval,
@@ -228,10 +236,10 @@ class BusbarStage:
             found,
         )
 
-    def _extremes(self, end: float) -> tuple[Extremes, Extremes]:
+    def _half_cycle_extremes(self, end: float) -> tuple[PerPhase, PerPhase]:
         """Lowest and highest half-cycle value per phase that ended until ``end``; they are used up."""
-        lows: Extremes = [None] * 3
-        highs: Extremes = [None] * 3
+        lows: PerPhase = [None] * 3
+        highs: PerPhase = [None] * 3
         later: list[HalfCycle] = []
         halves = self._halves
         while halves and halves[0][1] < end:
@@ -244,7 +252,3 @@ class BusbarStage:
             highs[phase] = pick(max, highs[phase], row[3])
         halves.extendleft(reversed(later))
         return lows, highs
-
-
-def _nothing() -> tuple[Extremes, Extremes]:
-    return [None] * 3, [None] * 3

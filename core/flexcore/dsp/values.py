@@ -38,7 +38,6 @@ from flexcore.quantities import PHASES, of_busbar, of_field
 
 Values = dict[str, float | None]
 Spectra = dict[str, tuple[float, ...]]
-Extremes = list[float | None]
 
 #: Voltage below which an angle between it and a current means nothing, relative to Udin.
 ANGLE_FLOOR = 0.02
@@ -75,8 +74,8 @@ def voltage_values(
     layout: VoltageRow,
     row: Float64,
     f_hz: float | None,
-    lows: Extremes,
-    highs: Extremes,
+    lows: Sequence[float | None],
+    highs: Sequence[float | None],
     udin_v: float,
 ) -> Values:
     """A busbar's quantities of every interval; ``lows`` and ``highs`` are of Urms(1/2), per phase, V."""

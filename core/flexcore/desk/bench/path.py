@@ -20,6 +20,9 @@ from flexcore.desk.box import ROOT, DevBox, free_port
 from flexcore.desk.scene import LOOK_EVERY_S, Scene, read_play
 
 WARM_UP_S = 8.0
+#: What the instrument needs of the signal after a cycle to know how long that cycle was: half of its filter
+#: (1.5 cycles) and half a cycle to either side of the moment (docs/decisions/020-dsp-synchronisation.md).
+FILTER_MS = 30.0
 PEER_SECONDS = 20
 
 
@@ -36,6 +39,9 @@ class PathFigures:
     values_per_second: float
     delay_p50_ms: float
     delay_p99_ms: float
+    events: int
+    event_delay_p50_ms: float
+    event_delay_p99_ms: float
     lost_blocks: float
     flagged_by_gap: int
 
@@ -44,9 +50,9 @@ def _percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100)[percent - 1] if len(values) > 1 else float("nan")
 
 
-def measure(seconds: float) -> PathFigures:
+def measure(seconds: float, dip_every_s: float = 20.0) -> PathFigures:
     """Run the box for ``seconds`` after a warm-up; raises DeskError where it does not come to life."""
-    play = read_play(None, None, None, ("--dip-every", "20"))
+    play = read_play(None, None, None, ("--dip-every", str(dip_every_s)))
     channels = sum(len(element.channels) for element in play.station.elements)
     folder = ROOT / "build/bench-path"
     with (
@@ -60,13 +66,15 @@ def measure(seconds: float) -> PathFigures:
         children = [*box.family.members, scene.simulator]
         before = {child.name: child.cpu_s() for child in children}
         lost_before = _lost(bus.counters)
-        seen = len(bus.tally.lag_ms)
+        seen, begun = len(bus.tally.lag_ms), len(bus.tally.event_lag_ms)
         gaps = bus.tally.gaps
         began = time.monotonic()
         _for(seconds, scene)
         took_s = time.monotonic() - began
         cpu_s = {child.name: child.cpu_s() - before[child.name] for child in children}
         delays = bus.tally.lag_ms[seen:]
+        needed_ms = 1000.0 / play.station.station.nominal_frequency_hz + FILTER_MS
+        event_delays = [lag_ms - needed_ms for lag_ms in bus.tally.event_lag_ms[begun:]]
         return PathFigures(
             channels=channels,
             seconds=round(took_s, 1),
@@ -79,6 +87,9 @@ def measure(seconds: float) -> PathFigures:
             values_per_second=round(len(delays) / took_s, 1),
             delay_p50_ms=round(_percentile(delays, 50), 1),
             delay_p99_ms=round(_percentile(delays, 99), 1),
+            events=len(event_delays),
+            event_delay_p50_ms=round(_percentile(event_delays, 50), 1),
+            event_delay_p99_ms=round(_percentile(event_delays, 99), 1),
             lost_blocks=_lost(bus.counters) - lost_before,
             flagged_by_gap=bus.tally.gaps - gaps,
         )
@@ -109,6 +120,10 @@ def _table(figures: PathFigures) -> str:
     lines.append(f"  values on MQTT      {figures.values_per_second:.1f} a second")
     lines.append(
         f"  last sample to MQTT p50 {figures.delay_p50_ms:.0f} ms, p99 {figures.delay_p99_ms:.0f} ms"
+    )
+    lines.append(
+        f"  event on MQTT       p50 {figures.event_delay_p50_ms:.0f} ms, "
+        f"p99 {figures.event_delay_p99_ms:.0f} ms after the last sample it needs ({figures.events} events)"
     )
     lines.append(
         f"  lost in acquire     {figures.lost_blocks:.0f}; values flagged by a gap: {figures.flagged_by_gap}"
