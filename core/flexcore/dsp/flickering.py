@@ -23,12 +23,12 @@ class Flicker:
 
     def restart(self, first: int) -> None:
         """Samples begin (anew) at number ``first``."""
-        self._keep(self._meter.restart(first))
+        self.keep(self._meter.restart(first))
 
     def feed(self, data: Float32, origin: int, until: int) -> list[float | None]:
         """Take the samples up to number ``until``; the highest Pinst of each phase since the last time."""
         if until > self._meter.position:
-            self._keep(self._meter.feed(data, origin, until))
+            self.keep(self._meter.feed(data, origin, until))
         return [None if taken is None else taken.highest for taken in self._meter.take()]
 
     def ten_minutes(self, tick: int) -> Values:
@@ -53,7 +53,8 @@ class Flicker:
         ]
         return plt(found) if len(found) == TICKS_IN_2H else None
 
-    def _keep(self, terms: list[ShortTerm]) -> None:
+    def keep(self, terms: list[ShortTerm]) -> None:
+        """Remember what the meter said of the last twelve intervals."""
         for term in terms:
             tick = term.first // self._tick_samples
             self._psts[tick] = tuple(

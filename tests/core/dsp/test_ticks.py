@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from flexcore.dsp import StationAnalyser
+from flexcore.dsp.flicker import ShortTerm
+from flexcore.dsp.flickering import Flicker
 from flexcore.model import Measurement
 from flexcore.quantities import of_busbar, of_field
 from support.pq import NS, UDIN_V, Array, Results, analyse, blocks, make_station, three_phase, times
@@ -168,3 +170,39 @@ def test_a_gap_over_the_tick_leaves_both_sides() -> None:
         assert first.coverage == pytest.approx((BEFORE_S - 0.5) / 600, abs=5e-4)
         assert second.coverage == pytest.approx(599.0 / 600, abs=5e-4)
         assert replace(second, flags=()).values["u_l1_v" if element == "b1" else "i_l1_a"] is not None
+
+
+def test_flicker_of_ten_minutes_and_of_the_last_two_hours() -> None:
+    """39 changes a minute of 0.894 % are Pst 1 (IEC 61000-4-15 ed. 2, table 5); a steady phase has none."""
+    made = make_station(0, rate_hz=1_000)
+    t = times(630.0, 1_000)
+    high = (t - BEFORE_S) * 39 / 60 % 2.0 < 1.0
+    u = three_phase(t, 50.0)
+    u[0] *= 1.0 + np.where(high, 0.00447, -0.00447)
+    results = analyse(made, blocks(made, {"b1": u}, 200, TICK_S - BEFORE_S))
+    first, second = results.measurements("b1", "10min")
+    assert first.values["pst_l1"] is None, "eight seconds are not ten minutes"
+    assert second.values["pst_l1"] == pytest.approx(1.0, abs=0.02)
+    assert second.values["pst_l2"] is not None
+    assert second.values["pst_l2"] < 0.05
+    assert second.values["plt_sliding_l1"] is None, "there are no twelve yet"
+    assert second.values["pinst_l1"] == max(
+        float(m.values["pinst_l1"] or 0.0) for m in results.measurements("b1", "3s") if 0.0 <= at_s(m) < 600.0
+    )
+
+
+def test_plt_is_the_cubic_mean_of_twelve() -> None:
+    flicker = Flicker(1_000, 50, UDIN_V)
+    first = TWO_HOURS_S - 7200
+    for n in range(13):
+        pst = None if n == 12 else 0.5 + 0.1 * n
+        flicker.keep([ShortTerm((first + 600 * n) * 1_000, (pst, 1.0, None), (1.0, 1.0, 0.0))])
+        number = first // 600 + n
+        if n == 11:
+            expected = np.cbrt(np.mean([(0.5 + 0.1 * k) ** 3 for k in range(12)]))
+            assert flicker.ten_minutes(number)["plt_sliding_l1"] == pytest.approx(expected, rel=1e-9)
+            two_hours = flicker.two_hours(first // 7200)
+            assert two_hours == {"plt_l1": pytest.approx(expected, rel=1e-9), "plt_l2": 1.0, "plt_l3": None}
+        else:
+            assert flicker.ten_minutes(number)["plt_sliding_l1"] is None
+    assert flicker.ten_minutes(first // 600 + 12)["plt_sliding_l2"] == 1.0
