@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
 FEEDERS = 4
-_NEUTRAL, _GRID, _BUS = 0, 1, 4
+NEUTRAL, GRID, BUS = 0, 1, 4
 NODES = 7 + 4 * FEEDERS
 _ROTATE = np.exp(-2j * np.pi * np.arange(3) / 3.0)
 OPEN = np.inf
@@ -40,13 +40,13 @@ def _topology() -> tuple[Array, dict[str, slice]]:
         parts[name] = slice(len(pairs), len(pairs) + len(ends))
         pairs.extend(ends)  # type: ignore[arg-type]
 
-    part("neutral", [(_NEUTRAL, None)])
-    part("grid", [(_NEUTRAL, _GRID + p) for p in range(3)])
-    part("incoming", [(_GRID + p, _BUS + p) for p in range(3)])
-    part("grid_c", [(_GRID + p, None) for p in range(3)])
+    part("neutral", [(NEUTRAL, None)])
+    part("grid", [(NEUTRAL, GRID + p) for p in range(3)])
+    part("incoming", [(GRID + p, BUS + p) for p in range(3)])
+    part("grid_c", [(GRID + p, None) for p in range(3)])
     for k in range(FEEDERS):
         end, star = far(k), far(k) + 3
-        part(f"cable{k}", [(_BUS + p, end + p) for p in range(3)])
+        part(f"cable{k}", [(BUS + p, end + p) for p in range(3)])
         part(f"c{k}", [(end + p, None) for p in range(3)])
         part(f"load{k}", [(end + p, star) for p in range(3)])
         part(f"machine{k}", [(end + p, star) for p in range(3)])
@@ -68,11 +68,13 @@ BRANCHES = INCIDENCE.shape[0]
 class Networks:
     """``m`` networks; impedances per branch, powers three-phase. Set the fields, then :meth:`run`.
 
-    ``emf``: complex amplitude (peak, V) per branch, part ``grid`` must be set. ``machine_va``, ``inverter_va``:
-    complex power taken at the far end (negative real part: given), (m, FEEDERS). ``fault_s``: conductances of
-    a fault a-b, b-c, c-a, a-0, b-0, c-0 at node ``fault_at`` (first of three) from ``on_s`` to ``off_s``.
-    ``grid_after``: factor (complex, per phase) on the grid's force from ``on_s`` to ``off_s``. Switched branches
-    of feeder k are open or closed before ``on_s`` as in ``switched_before``, and the reverse after.
+    ``emf``: complex amplitude (peak, V) per branch, part ``grid`` must be set. ``machine_va`` and
+    ``inverter_va``: complex power taken at the far end (negative real part: given), (m, FEEDERS).
+    ``fault_s``: conductances of a fault a-b, b-c, c-a, a-0, b-0, c-0 at node ``fault_at`` (first of three)
+    from ``on_s`` to ``off_s``. ``grid_after``: factor (complex, per phase) on the grid's force between these
+    moments. Switched branches of the feeders in ``switches`` are as in ``switched_before`` until ``on_s``,
+    and the reverse after. ``slip_hz``: how much faster a machine turns. ``harmonics``: 5th and 7th of the
+    grid's force, relative.
     """
 
     m: int
@@ -90,7 +92,7 @@ class Networks:
         self.emf = np.zeros((m, BRANCHES), complex)
         self.machine_va = np.zeros((m, FEEDERS), complex)
         self.inverter_va = np.zeros((m, FEEDERS), complex)
-        self.fault_at = np.full(m, _GRID)
+        self.fault_at = np.full(m, GRID)
         self.fault_s = np.zeros((m, 6))
         self.on_s = np.full(m, np.inf)
         self.off_s = np.full(m, np.inf)
@@ -164,13 +166,17 @@ class _Run:
         v = np.einsum("mnk,mk->mn", inverse, inject)
         i = y * (v @ INCIDENCE.T + net.emf)
         self.first_current = i
-        self.i, self.vl, self.vc = i.real, (1j * self.warped * net.l * i).real, (-1j * net.s / self.warped * i).real
+        self.i, self.vl, self.vc = (
+            i.real,
+            (1j * self.warped * net.l * i).real,
+            (-1j * net.s / self.warped * i).real,
+        )
         self.v = v
         self.seen = np.stack(
             [(v[:, far(k) : far(k) + 3] * _ROTATE.conj()).mean(axis=1) for k in range(FEEDERS)], axis=1
         )
 
-    def _inverse(self, rows: Array | slice) -> Array:
+    def _inverse(self, rows: npt.NDArray[np.intp] | slice) -> Array:
         net = self.net
         gain = self.gain[rows]
         y = np.einsum("bn,mb,bk->mnk", INCIDENCE, gain, INCIDENCE) + 1e-9 * np.eye(NODES)
@@ -207,8 +213,10 @@ class _Run:
             e = force.real
             e[:, grid] = (net.emf[:, grid] * turn * shape).real
             for c, h in enumerate((5, 7)):
-                e[:, grid] += net.harmonics[:, c, None] * ((net.emf[:, grid] * turn) ** h).real / (
-                    np.abs(net.emf[:, grid]) ** (h - 1)
+                e[:, grid] += (
+                    net.harmonics[:, c, None]
+                    * ((net.emf[:, grid] * turn) ** h).real
+                    / (np.abs(net.emf[:, grid]) ** (h - 1))
                 )
             history = e + self.keep * self.i + self.vl - self.vc
             push = -(self.gain * history) @ INCIDENCE
@@ -229,7 +237,7 @@ class _Run:
                 size = np.maximum(np.abs(wanted), 1e-9)
                 wanted *= np.minimum(1.0, limit / size)
                 self.inverter = slow * self.inverter + (1.0 - slow) * wanted
-            voltages[:, :, n] = v[:, _BUS : _BUS + 3]
+            voltages[:, :, n] = v[:, BUS : BUS + 3]
             currents[:, 0, :, n] = -i[:, PARTS["incoming"]]
             for k in range(FEEDERS):
                 currents[:, 1 + k, :, n] = i[:, PARTS[f"cable{k}"]]
@@ -257,8 +265,8 @@ class _Run:
             switch_at[row, k, p] = np.inf
             b = PARTS[f"switched{k}"].start + p
             self.on[row, b] = not net.switched_before[row, k]
-            r, l, s = self.r[row, b], net.l[row, b], net.s[row, b]
-            self.gain[row, b] = 1.0 / (r + 2.0 * l / self.dt + s * self.dt / 2.0) if self.on[row, b] else 0.0
+            whole = self.r[row, b] + 2.0 * net.l[row, b] / self.dt + net.s[row, b] * self.dt / 2.0
+            self.gain[row, b] = 1.0 / whole if self.on[row, b] else 0.0
             if not self.on[row, b]:
                 self.i[row, b] = self.vl[row, b] = 0.0
             changed[row] = True

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from support.network import _BUS, _GRID, FEEDERS, Networks, far
+from support.network import BUS, FEEDERS, GRID, Networks, far
 
 Array = npt.NDArray[np.float64]
+Note = dict[str, Any]
 
 UN_V = 10_000.0
 UDIN_V = UN_V / np.sqrt(3.0)
@@ -27,7 +29,7 @@ KINDS = ("3ph", "2ph", "2ph-earth", "1ph", "supply-dip", "supply-swell", "bank",
 
 @dataclass
 class Scenario:
-    """What an instrument sees, and the truth: ``source`` 0 is the supply's field, 1.. a feeder's, -1 the busbar."""
+    """What an instrument sees, and the truth: ``source`` 0 is the supply, 1.. a feeder, -1 the busbar."""
 
     kind: str
     source: int
@@ -37,15 +39,17 @@ class Scenario:
     f_hz: float
     begin: int
     end: int
-    note: dict[str, float]
+    note: Note
 
 
-def random_networks(rng: np.random.Generator, m: int, kinds: tuple[str, ...] = KINDS, busbar: float = 0.05) -> tuple[Networks, list[dict]]:
+def random_networks(
+    rng: np.random.Generator, m: int, kinds: tuple[str, ...] = KINDS, nominal_hz: float = 50.0
+) -> tuple[Networks, list[Note]]:
     """``m`` networks with a disturbance each, and notes of what was drawn."""
-    f = rng.normal(50.0, 0.05, m)
+    f = rng.normal(nominal_hz, 0.05, m)
     net = Networks(m, f)
-    notes = []
-    w = 2.0 * np.pi * 50.0
+    notes: list[Note] = []
+    w = 2.0 * np.pi * nominal_hz
 
     def log(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
@@ -93,23 +97,32 @@ def random_networks(rng: np.random.Generator, m: int, kinds: tuple[str, ...] = K
             "coil": (5.0, 1.0 / (3 * w**2 * total_c) * rng.uniform(0.9, 1.15)),
         }[earthing]  # fmt: skip
         net.set("neutral", row, *on_neutral)
-        net.emf[row, 1:4] = UDIN_V * np.sqrt(2) * rng.uniform(0.99, 1.05) * np.exp(-2j * np.pi * np.arange(3) / 3)
+        net.emf[row, 1:4] = (
+            UDIN_V * np.sqrt(2) * rng.uniform(0.99, 1.05) * np.exp(-2j * np.pi * np.arange(3) / 3)
+        )
         net.emf[row] *= np.exp(2j * np.pi * rng.random())
         net.harmonics[row] = rng.uniform(0.0, 0.03, 2)
         net.on_s[row] = ONSET_S + rng.uniform(0.0, 0.02)
         duration = rng.choice([0.05, 0.1, 0.3])
         net.off_s[row] = net.on_s[row] + duration
         at = int(rng.integers(0, 1 + FEEDERS)) if rng.random() > 0.35 else 0
-        note = {"short_mva": short_va / 1e6, "load_mva": load_va / 1e6, "at": at, "inv": inverters, "mach": machines,
-                "earthing": earthing, "duration": duration}
+        note = {
+            "short_mva": short_va / 1e6,
+            "load_mva": load_va / 1e6,
+            "at": at,
+            "inv": inverters,
+            "mach": machines,
+            "earthing": earthing,
+            "duration": duration,
+        }
         order = int(rng.integers(0, 3))
         if kind in FAULTS:
-            if rng.random() < busbar:
+            if rng.random() < 0.05:
                 at = -1
             ohm = log(0.01, 3.0)
             g = np.array(FAULTS[kind]) / ohm
             net.fault_s[row] = np.concatenate((np.roll(g[:3], order), np.roll(g[3:], order)))
-            net.fault_at[row] = _GRID if at == 0 else _BUS if at < 0 else far(at - 1)
+            net.fault_at[row] = GRID if at == 0 else BUS if at < 0 else far(at - 1)
             note["ohm"] = ohm
         elif kind.startswith("supply"):
             at = 0
@@ -133,6 +146,7 @@ def random_networks(rng: np.random.Generator, m: int, kinds: tuple[str, ...] = K
                 net.set(f"switched{k}", row, 0.9 * zs, 0.43 * zs / w)
                 net.switched_before[row, k] = True
         note["at"] = at
+        note["on_s"] = float(net.on_s[row])
         note["kind"] = kind
         notes.append(note)
     return net, notes
@@ -145,7 +159,7 @@ def decimate(x: Array, by: int) -> Array:
     taps = np.hanning(2 * by + 1)[1:-1]
     taps /= taps.sum()
     smooth = np.apply_along_axis(lambda row: np.convolve(row, taps, "same"), -1, x)
-    return smooth[..., ::by]
+    return np.asarray(smooth[..., ::by])
 
 
 def first_crossing(u: Array, rate_hz: float, f_hz: float, rng: np.random.Generator) -> int | None:
@@ -156,9 +170,10 @@ def first_crossing(u: Array, rate_hz: float, f_hz: float, rng: np.random.Generat
     at = starts.astype(int)
     rms = np.sqrt((squares[:, at + round(cycle)] - squares[:, at]) / round(cycle)) / UDIN_V
     early = starts < (ONSET_S - 0.02) * rate_hz
+    late = starts > (ONSET_S + 0.04) * rate_hz  # a fault may be cleared by then, which is another event
     steady = rms[:, early].mean(axis=1, keepdims=True)
     for off in (np.any((rms < 0.9) | (rms > 1.1), axis=0), np.any(np.abs(rms - steady) > 0.02, axis=0)):
-        hit = np.flatnonzero(off & ~early)
+        hit = np.flatnonzero(off & ~early & ~late)
         if hit.size and not (off & early).any():
             return int(at[hit[0]])
     return None
@@ -167,7 +182,7 @@ def first_crossing(u: Array, rate_hz: float, f_hz: float, rng: np.random.Generat
 @dataclass(frozen=True, slots=True)
 class View:
     """How an instrument sees it: every ``by``-th sample; white noise relative to Udin and to the station's
-    largest current; the share of fields that nobody measures; currents limited to ``limit`` times that peak."""
+    largest current; the share of fields that nobody measures; currents limited to so many times its peak."""
 
     by: int = 1
     noise: float = 2e-3
@@ -188,25 +203,32 @@ def any_view(rng: np.random.Generator) -> View:
 def scenarios(
     seed: int,
     m: int,
-    *,
+    *views: View,
     kinds: tuple[str, ...] = KINDS,
-    view: View | None = None,
-    views: int = 1,
+    any_views: int = 0,
     base_hz: float = 9600.0,
+    nominal_hz: float = 50.0,
 ) -> Iterator[Scenario]:
-    """Scenarios whose disturbance can be seen at all (2 % of Udin); by ``view``, or by any view, each often."""
+    """``m`` disturbances in each of ``views`` and in ``any_views`` others, where they can be seen at all."""
     rng = np.random.default_rng(seed)
-    net, notes = random_networks(rng, m, kinds)
+    net, notes = random_networks(rng, m, kinds, nominal_hz)
     voltages, currents = net.run(base_hz, ONSET_S + 0.16)
     for row in range(m):
-        for _ in range(views):
-            seen = _seen(rng, net, notes[row], voltages[row], currents[row], base_hz, row, view or any_view(rng))
+        for view in (*views, *(any_view(rng) for _ in range(any_views))):
+            seen = _seen(rng, net, notes[row], voltages[row], currents[row], base_hz, row, view)
             if seen is not None:
                 yield seen
 
 
 def _seen(
-    rng: np.random.Generator, net: Networks, note: dict, u: Array, i: Array, base_hz: float, row: int, view: View
+    rng: np.random.Generator,
+    net: Networks,
+    note: Note,
+    u: Array,
+    i: Array,
+    base_hz: float,
+    row: int,
+    view: View,
 ) -> Scenario | None:
     rate_hz = base_hz / view.by
     u, i = decimate(u, view.by), decimate(i, view.by)
@@ -217,8 +239,11 @@ def _seen(
         return None
     fields: list[Array | None] = []
     for current in i:
-        x = np.clip(current + rng.normal(0.0, view.noise * rated / 1.4, current.shape), -view.limit * rated, view.limit * rated)
+        noisy = current + rng.normal(0.0, view.noise * rated / 1.4, current.shape)
+        x = np.clip(noisy, -view.limit * rated, view.limit * rated)
         fields.append(None if rng.random() < view.blind else x.astype(np.float32))
     end = max(min(u.shape[1], int(net.off_s[row] * rate_hz)), begin + 1)
     note = note | {"noise": view.noise, "blind": view.blind, "limit": view.limit, "by": view.by}
-    return Scenario(note["kind"], note["at"], u.astype(np.float32), fields, rate_hz, net.f_hz[row], begin, end, note)
+    return Scenario(
+        note["kind"], note["at"], u.astype(np.float32), fields, rate_hz, net.f_hz[row], begin, end, note
+    )

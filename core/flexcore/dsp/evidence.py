@@ -19,6 +19,7 @@ measures (by Kirchhoff's law, minus the sum of the measured currents).
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -55,9 +56,9 @@ class Evidence:
 class Branch:
     """Sums over one branch before they are compared; energies in J, powers in W, currents in A RMS.
 
-    ``sag`` is 1 where the voltage fell, -1 where it rose. ``doubt_j`` is how far ``added_j`` can be off by what the continuation is wrong.
-    ``stiffness_s`` is added current by added voltage (positive and negative sequence): of the branch in which
-    the disturbance lies, the admittance of all the others.
+    ``doubt_j`` is how far ``added_j`` can be off by what the continuation is wrong. ``sag`` is 1 where the
+    voltage fell, -1 where it rose. ``stiffness_s`` is added current by added voltage (positive and negative
+    sequence): of the branch in which the disturbance lies, the admittance of all the others.
     """
 
     added_j: float
@@ -67,6 +68,7 @@ class Branch:
     disturbance_j: float
     real_a: float
     rise_a: float
+    bias_a: float
     added_a: float
     before_a: float
     before_w: float
@@ -77,10 +79,12 @@ class Branch:
 def rest(event: Superimposed) -> Added:
     """The branch that nobody measures."""
     known = [field for field in event.currents if field is not None]
-    shape = event.voltage.added.shape
-    added = -sum((field.added for field in known), np.zeros(shape))
-    before = -sum((field.before for field in known), np.zeros(shape))
-    return Added(added, before, float(np.sqrt(sum(field.error**2 for field in known))))
+    added, before = np.zeros((2, *event.voltage.added.shape))
+    for field in known:
+        added -= field.added
+        before -= field.before
+    error = math.hypot(*(field.error for field in known))
+    return Added(added, before, error, math.hypot(*(field.bias for field in known)))
 
 
 def branch(voltage: Added, current: Added, cycle: float, rate_hz: float) -> Branch:
@@ -91,23 +95,26 @@ def branch(voltage: Added, current: Added, cycle: float, rate_hz: float) -> Bran
     steps = np.cumsum(added_w) / rate_hz
     u, i = voltage.added + voltage.before, current.added + current.before
     disturbance_w = (u * i - voltage.before * current.before).sum(axis=0)
-    du, di, ub, ib = (_sequences(x, cycle) for x in (voltage.added, current.added, voltage.before, current.before))
+    du, di, ub, ib = (
+        _sequences(x, cycle) for x in (voltage.added, current.added, voltage.before, current.before)
+    )
     power = float((du[:2] * di[:2].conj() * _LAG).real.sum())
     size = float((np.abs(du[:2]) * np.abs(di[:2])).sum())
-    noise = np.abs(du[:2]).sum() * current.error + np.abs(di[:2]).sum() * voltage.error
-    noise = (noise + voltage.error * current.error) / np.sqrt(3.0)
+    noise = np.abs(du[:2]).sum() * current.bias + np.abs(di[:2]).sum() * voltage.bias
+    noise = (noise + voltage.bias * current.bias) / np.sqrt(3.0)
     return Branch(
         added_j=float(steps.mean()),
-        doubt_j=0.5 * span * (_size(voltage.added) * current.error + _size(current.added) * voltage.error),
+        doubt_j=0.5 * span * (_size(voltage.added) * current.bias + _size(current.added) * voltage.bias),
         impedance=-power / (size + 3.0 * noise) if size > 0.0 else 0.0,
         sag=_sag(ub, du),
         disturbance_j=float((np.cumsum(disturbance_w) / rate_hz).mean()),
         real_a=_real(ub + du, ib + di) - _real(ub, ib),
         rise_a=float(np.linalg.norm(ib + di) - np.linalg.norm(ib)),
+        bias_a=current.bias / np.sqrt(3.0),
         added_a=float(np.linalg.norm(di)),
         before_a=float(np.linalg.norm(ib)),
         before_w=3.0 * float((ub * ib.conj()).real.sum()),
-        stiffness_s=float(np.linalg.norm(di[:2]) / max(np.linalg.norm(du[:2]), 1e-9)),
+        stiffness_s=float(np.linalg.norm(di[:2])) / max(float(np.linalg.norm(du[:2])), 1e-9),
         before_v=float(np.linalg.norm(ub)),
     )
 
@@ -116,18 +123,18 @@ def compare(branches: list[Branch]) -> list[Evidence]:
     """Each branch's evidence in the light of all."""
 
     def most(values: list[float]) -> float:
-        return max(max(values), 1e-12)
+        return max(*values, 1e-12)
 
     energy = most([abs(b.added_j) + b.doubt_j for b in branches])
-    disturbance = most([abs(b.disturbance_j) for b in branches])
-    amps = most([b.added_a for b in branches])
+    disturbance = most([abs(b.disturbance_j) + b.doubt_j for b in branches])
+    amps = most([b.added_a + b.bias_a for b in branches])
     return [
         Evidence(
             added_energy=-b.added_j / (0.5 * abs(b.added_j) + b.doubt_j + 0.5 * energy),
             impedance=b.impedance,
             disturbance_energy=b.sag * b.disturbance_j / disturbance,
-            real_current=b.sag * b.real_a / amps,
-            current_rise=b.rise_a / amps,
+            real_current=b.sag * min(max(b.real_a / amps, -1.0), 1.0),
+            current_rise=min(max(b.rise_a / amps, -1.0), 1.0),
         )
         for b in branches
     ]

@@ -7,13 +7,13 @@ A field's current is positive from the busbar into the field. Seen from its mete
 - ``upstream``: the cause lies towards the busbar: in another field, on the busbar, or in a branch that nobody
   measures.
 
-So at most one field of a busbar is ``downstream``. Whether that field carries a fault (``place`` "field") or is
-the supply (``place`` "supply") is decided by what the rest of the busbar could add to it: a fault in a field
-is fed by a stiff grid, a disturbance behind the supply only by loads, machines and inverters.
+So at most one field of a busbar is ``downstream``. Whether that field carries a fault (``place`` "field") or
+is the supply (``place`` "supply") is decided by what the rest of the busbar could add to it: a fault in a
+field is fed by a stiff grid, a disturbance behind the supply only by loads, machines and inverters.
 
-Every branch gets a score, the weighted sum of the five methods of :mod:`flexcore.dsp.evidence`; the branch that
-nobody measures takes part. The confidence is the branch's share in the exponentials of all scores, so that it is
-the probability that this branch is the one; the weights were fitted to that end on simulated networks
+Every branch gets a score, the weighted sum of the five methods of :mod:`flexcore.dsp.evidence`; the branch
+that nobody measures takes part. The confidence is the branch's share in the exponentials of all scores: the
+probability that this branch is the one. The weights were fitted to that end on simulated networks
 (docs/decisions/024-event-origin.md). Below :data:`CERTAIN` nothing is claimed.
 """
 
@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from flexcore.dsp.arrays import numbers
 from flexcore.dsp.evidence import Branch, Evidence, branch, compare, rest
 from flexcore.dsp.superimposed import Superimposed, superimpose
 
@@ -41,13 +42,13 @@ Reason = Literal["", "short", "gap", "no_voltage", "unsteady", "slow", "no_curre
 CERTAIN = 0.8
 #: Weights of the methods in a branch's score.
 WEIGHTS = Evidence(
-    added_energy=6.5, impedance=1.5, disturbance_energy=0.4, real_current=3.6, current_rise=1.3
+    added_energy=6.0, impedance=0.6, disturbance_energy=0.2, real_current=2.6, current_rise=1.4
 )
 #: A method that says less than this has not voted.
 _VOTES = 0.1
-#: Added current per added voltage, relative to the load's admittance, that tells a stiff grid, as power of two;
-#: how much the power before the event shifts it, when all of it went in (1) or came out (-1).
-_STIFF, _SHIFT = 2.5, 1.0
+#: Log-odds that a field carries the fault itself: per doubling of what the rest of the busbar can add (in
+#: terms of the load's admittance), per the share of the power before the event that went in (-1: came out).
+_PER_DOUBLING, _PER_SHARE, _NEITHER = 1.6, 2.8, -3.2
 #: Share of the currents before the event that may be missing on a busbar that is measured as a whole.
 _BALANCED = 0.1
 #: A field with less current than this, of the largest, may be one whose sensor is dead.
@@ -76,7 +77,8 @@ class FieldOrigin:
 class Origin:
     """Where an event of one busbar came from.
 
-    ``field`` is the number of the field in whose direction the cause lies, for ``place`` "field" and "supply".
+    ``field`` is the number of the field in whose direction the cause lies, where that is known; ``place``
+    "unknown" beside it means that it may carry the fault or be the supply.
     ``onset`` is the sample at which it began, where one was found. ``fields`` are in the order given.
     """
 
@@ -128,28 +130,37 @@ def locate(
         return _nothing(len(currents), event)
     known = [number for number, current in enumerate(event.currents) if current is not None]
     if not known:
-        reason: Reason = "gap" if any(current is not None for current in currents) else "no_current"
-        return _nothing(len(currents), reason)
+        absent = all(current is None for current in currents)
+        return _nothing(len(currents), "no_current" if absent else "gap")
     branches = _branches(event, known, rate_hz)
-    if max(b.before_a + b.added_a for b in branches) <= 0.0:
+    if all(b.before_a + b.added_a <= 0.0 for b in branches):
         return _nothing(len(currents), "no_current")
+    missing = {n: _missing(current is None) for n, current in enumerate(currents) if n not in known}
+    return _judge(branches, known, missing, event.onset)
+
+
+def _judge(branches: list[Branch], known: list[int], missing: dict[int, FieldOrigin], onset: int) -> Origin:
+    """``branches`` are those of the fields ``known``, and last the one that nobody measures."""
     evidence = compare(branches)
     chances = _chances(evidence)
-    found: dict[int, FieldOrigin] = {}
-    winner = int(np.argmax(chances))
+    winner = max(range(len(chances)), key=chances.__getitem__)
     unmeasured = winner == len(known)
-    loudest = max(b.before_a + b.added_a for b in branches)
+    quiet_a = _SILENT * max(b.before_a + b.added_a for b in branches)
+    found = dict(missing)
     for number, one, chance, said in zip(known, branches, chances, evidence, strict=False):
-        silent = one.before_a + one.added_a < _SILENT * loudest
-        found[number] = _field(chance, said, dead=silent and unmeasured)
-    missing = {n: _missing(current is None) for n, current in enumerate(currents) if n not in found}
-    answers = tuple((found | missing)[number] for number in range(len(currents)))
-    chance = float(chances[winner])
+        dead = unmeasured and one.before_a + one.added_a < quiet_a
+        found[number] = _field(chance, said, dead=dead)
+    answers = tuple(found[number] for number in sorted(found))
+    chance = chances[winner]
     if chance < CERTAIN:
-        return Origin("unknown", None, chance, answers, "weak", event.onset)
+        return Origin("unknown", None, chance, answers, "weak", onset)
     if unmeasured:
-        return Origin(_outside(branches, bool(missing)), None, chance, answers, "", event.onset)
-    return Origin(_inside(branches, winner), known[winner], chance, answers, "", event.onset)
+        return Origin(_outside(branches, bool(missing)), None, chance, answers, "", onset)
+    fault = _fault(branches, winner)
+    chance *= max(fault, 1.0 - fault)
+    if chance < CERTAIN:
+        return Origin("unknown", known[winner], chance, answers, "weak", onset)
+    return Origin("field" if fault > 0.5 else "supply", known[winner], chance, answers, "", onset)
 
 
 def _branches(event: Superimposed, known: list[int], rate_hz: float) -> list[Branch]:
@@ -158,10 +169,10 @@ def _branches(event: Superimposed, known: list[int], rate_hz: float) -> list[Bra
     return [branch(event.voltage, current, event.cycle, rate_hz) for current in signals]
 
 
-def _chances(evidence: list[Evidence]) -> npt.NDArray[np.float64]:
+def _chances(evidence: list[Evidence]) -> list[float]:
     scores = np.array([said.row() @ WEIGHTS.row() for said in evidence])
     shares = np.exp(scores - scores.max())
-    return np.asarray(shares / shares.sum())
+    return numbers(shares / shares.sum())
 
 
 def _field(chance: float, said: Evidence, *, dead: bool) -> FieldOrigin:
@@ -194,14 +205,16 @@ def _outside(branches: list[Branch], incomplete: bool) -> Place:
     return "busbar" if balanced and not incomplete else "unmeasured"
 
 
-def _inside(branches: list[Branch], winner: int) -> Place:
-    """A field that a stiff grid feeds carries the fault itself; one that only loads feed is the supply."""
+def _fault(branches: list[Branch], winner: int) -> float:
+    """Probability that the field carries the fault itself and is not the supply.
+
+    A stiff grid feeds a fault in a field; only loads, machines and inverters feed one behind the supply.
+    """
     one = branches[winner]
     through = 0.5 * sum(b.before_a for b in branches)
     given = sum(max(0.0, -b.before_w) for b in branches)
     taken = sum(max(0.0, b.before_w) for b in branches)
-    if through <= 0.0 or one.stiffness_s <= 0.0:
-        return "field"
-    stiffness = math.log2(one.stiffness_s * one.before_v / through)
+    stiffness = math.log2(max(one.stiffness_s * one.before_v, 1e-9) / max(through, 1e-9))
     share = one.before_w / max(given, taken, 1e-9)
-    return "field" if stiffness - _STIFF + _SHIFT * share > 0.0 else "supply"
+    odds = _PER_DOUBLING * stiffness + _PER_SHARE * share + _NEITHER
+    return 1.0 / (1.0 + math.exp(-min(max(odds, -30.0), 30.0)))

@@ -35,6 +35,8 @@ _FIT_CYCLES = 4.0
 _HARMONICS = 15
 #: A change of the voltage (root of the sum over the phases of its square) that can be an onset, of Udin.
 _SMALLEST = 0.012
+#: How wrong the continuation may be, of what was added.
+_FAITHFUL = 0.35
 #: A voltage that is foretold so badly (of Udin) may drift.
 _DRIFTS = 2e-3
 #: How far the second difference must stand out of what it was before.
@@ -45,13 +47,15 @@ _STANDS_OUT = 6.0
 class Added:
     """One three-phase signal after the onset.
 
-    ``added`` and ``before`` are (3, n): what came on top, and what would have gone on; ``error`` is the RMS
-    over a cycle and the phases' root sum square by which the cycle before the onset was foretold wrongly.
+    ``added`` and ``before`` are (3, n): what came on top, and what would have gone on. ``error`` is by how
+    much the cycle before the onset was foretold wrongly: RMS over the cycle, root sum square over the phases.
+    ``bias`` is the part of it that a mean over a cycle does not take away: direct current and fundamental.
     """
 
     added: Float64
     before: Float64
     error: float
+    bias: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Superimposed:
     currents: tuple[Added | None, ...]
 
 
-def superimpose(
+def superimpose(  # noqa: PLR0911 - every reason is a return
     voltages: npt.NDArray[np.floating],
     currents: Sequence[npt.NDArray[np.floating] | None],
     *,
@@ -79,8 +83,8 @@ def superimpose(
 ) -> Superimposed | Reason:
     """The signals that an event added, or why there are none.
 
-    ``voltages`` (3, n) and each of ``currents`` (at least 3 rows, n) on the same samples; ``begin`` the event's
-    begin as a sample index, ``end`` its end (what comes later is not looked at).
+    ``voltages`` (3, n) and each of ``currents`` (at least 3 rows, n) on the same samples; ``begin`` the
+    event's begin as a sample index, ``end`` its end (what comes later is not looked at).
     """
     cycle = rate_hz / nominal_hz
     n = voltages.shape[1]
@@ -104,12 +108,15 @@ def superimpose(
     if after - onset < 0.75 * cycle:
         return "short"
     fit = _Fit(onset, after, cycle, u[:, :after], udin_v)
+    voltage = fit.continued(u[:, :after])
+    if voltage.error > _FAITHFUL * np.sqrt((voltage.added[:, : round(cycle)] ** 2).sum() / round(cycle)):
+        return "unsteady"
     added: list[Added | None] = []
     for field in currents:
         x = None if field is None else np.asarray(field[:3, first : first + after], np.float64)
         usable = x is not None and x.shape == (3, after) and np.isfinite(x[:, fit.first :]).all()
         added.append(fit.continued(x) if usable and x is not None else None)
-    return Superimposed(onset + first, cycle, fit.continued(u[:, :after]), tuple(added))
+    return Superimposed(onset + first, cycle, voltage, tuple(added))
 
 
 def _sound(u: Float64, needed: int) -> int | None:
@@ -155,7 +162,10 @@ def _at(x: Float64, back: float, start: int) -> Float64:
         d * (d * d - 1.0) / 6.0,
     )
     n = x.shape[1] - start
-    parts = [w * x[:, start - whole + k : start - whole + k + n] for k, w in zip((-1, 0, 1, 2), weights, strict=True)]
+    parts = [
+        w * x[:, start - whole + k : start - whole + k + n]
+        for k, w in zip((-1, 0, 1, 2), weights, strict=True)
+    ]
     return np.asarray(sum(parts))
 
 
@@ -191,24 +201,31 @@ class _Fit:
         angles = 2.0 * np.pi / cycle * np.outer(np.arange(1, harmonics + 1), t)
         waves = np.concatenate((np.ones((1, t.size)), np.cos(angles), np.sin(angles)))
         self._use(waves)
-        plain = self._foretold(u)
+        plain = self._foretold(u)[0]
         if plain > _DRIFTS * udin_v:
             self._use(np.concatenate((waves, (t / cycle) * waves[[1, 1 + harmonics]])))
-            if self._foretold(u) > 0.5 * plain:
+            if self._foretold(u)[0] > 0.5 * plain:
                 self._use(waves)
 
     def continued(self, x: Float64) -> Added:
         gains = x[:, self.first : self.first + self._count] @ self._whole
         before = (gains @ self._basis)[:, self._onset - self.first :]
-        return Added(x[:, self._onset :] - before, before, self._foretold(x))
+        return Added(x[:, self._onset :] - before, before, *self._foretold(x))
 
     def _use(self, basis: Float64) -> None:
         self._basis = basis
         self._whole = np.linalg.pinv(basis[:, : self._count])
         self._part = np.linalg.pinv(basis[:, : self._short])
 
-    def _foretold(self, x: Float64) -> float:
-        """How wrong the last cycle before the onset is foretold by those before it."""
+    def _foretold(self, x: Float64) -> tuple[float, float]:
+        """How wrong the last cycle before the onset is foretold by those before it; see :class:`Added`."""
         known = x[:, self.first : self.first + self._count]
-        wrong = (known - known[:, : self._short] @ self._part @ self._basis[:, : self._count])[:, self._short :]
-        return float(np.sqrt((wrong**2).sum() / wrong.shape[1]))
+        wrong = (known - known[:, : self._short] @ self._part @ self._basis[:, : self._count])[
+            :, self._short :
+        ]
+        n = wrong.shape[1]
+        error = float(np.sqrt((wrong**2).sum() / n))
+        turn = np.exp(-2j * np.pi * np.arange(n) / n) / n
+        parts = 2.0 * (np.abs(wrong @ turn) ** 2).sum() + (wrong.mean(axis=1) ** 2).sum()
+        # noise leaves some of its power there, by chance sometimes little
+        return error, max(float(np.sqrt(parts)), 2.0 * error / float(np.sqrt(n)))
