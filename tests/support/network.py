@@ -124,7 +124,7 @@ class _Run:
         for k in range(FEEDERS):
             self.on[:, PARTS[f"switched{k}"]] &= net.switched_before[:, k, None]
         self.gain = np.where(self.on, 1.0 / (r + 2.0 * net.l / dt + net.s * dt / 2.0), 0.0)
-        self.phase = np.zeros(net.m, int)
+        self.phase: npt.NDArray[np.int_] = np.zeros(net.m, int)
         self._steady()
 
     def _steady(self) -> None:
@@ -247,7 +247,7 @@ class _Run:
         """When each pole of the switched branches acts: closing at once, opening at the current's zero."""
         net = self.net
         times = np.full((net.m, FEEDERS, 3), np.inf)
-        for row, k in np.argwhere(net.switches):
+        for row, k in zip(*np.nonzero(net.switches), strict=True):
             for p in range(3):
                 times[row, k, p] = net.on_s[row]
                 if net.switched_before[row, k]:
@@ -258,10 +258,10 @@ class _Run:
 
     def _change(self, t: float, inverse: Array, switch_at: Array) -> None:
         net = self.net
-        phase = np.where(t >= net.off_s, 2, np.where(t >= net.on_s, 1, 0))
-        changed = phase != self.phase
+        phase: npt.NDArray[np.int_] = np.where(t >= net.off_s, 2, np.where(t >= net.on_s, 1, 0))
+        changed: npt.NDArray[np.bool_] = np.not_equal(phase, self.phase)
         self.phase = phase
-        for row, k, p in np.argwhere((switch_at <= t) & np.isfinite(switch_at)):
+        for row, k, p in zip(*np.nonzero((switch_at <= t) & np.isfinite(switch_at)), strict=True):
             switch_at[row, k, p] = np.inf
             b = PARTS[f"switched{k}"].start + p
             self.on[row, b] = not net.switched_before[row, k]

@@ -116,7 +116,7 @@ def test_confidence_is_the_share_that_is_right(wretched: list[Scenario]) -> None
     confidence, right = np.array(claims, float).T
     for low, high in ((0.8, 0.95), (0.95, 0.99), (0.99, 1.0)):
         within = (confidence >= low) & (confidence < high)
-        assert within.sum() > 50
+        assert within.sum() > 30
         assert right[within].mean() >= confidence[within].mean() - 0.06
 
 
