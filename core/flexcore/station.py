@@ -87,6 +87,15 @@ class EventSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     swell_percent: Annotated[float, Meta(gt=100.0, le=200.0)] = 110.0
     interruption_percent: Annotated[float, Meta(ge=1.0, le=10.0)] = 5.0
     hysteresis_percent: Annotated[float, Meta(gt=0.0, le=5.0)] = 2.0
+    rvc_percent: Annotated[float, Meta(ge=1.0, le=6.0, description="rapid voltage change, % of Udin")] = 3.0
+    rvc_hysteresis_percent: Annotated[
+        float, Meta(ge=0.0, lt=100.0, description="by how much less makes steady again, % of rvc_percent")
+    ] = 50.0
+    transient_percent: Annotated[
+        float, Meta(ge=2.0, le=500.0, description="off the cycle before, % of Udin's peak")
+    ] = 25.0
+    pre_ms: Annotated[int, Meta(ge=0, le=500, description="waveform before an event, ms")] = 100
+    post_ms: Annotated[int, Meta(ge=0, le=500, description="waveform after an event, ms")] = 100
 
 
 class SignallingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,54 @@
+"""The half-cycle trace of a field around an event: Irms(1/2) over the edges that its busbar's voltages gave.
+
+A field is measured over the very cycles of its busbar's half-cycle values (IEC 61000-4-30, 5.4.1: current is
+taken between the same edges as voltage), so that voltage and current of a phase stand side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from flexcore.dsp._kernels import rms
+from flexcore.dsp.arrays import Float32, Float64
+from flexcore.dsp.events import HalfCycle
+
+#: Samples that must be there before the start and after the end of a cycle.
+BEFORE, AFTER = 1, 3
+
+
+def trace(halves: Iterable[HalfCycle], data: Float32, base: int, origin: int) -> Float64:
+    """Half-cycle values of three or four channels over the cycles of ``halves``.
+
+    Args:
+        halves: phase, start, end (samples after ``base``) and the busbar's RMS, in any order.
+        data: (3 or 4, n) A (or V), float32; the fourth is the neutral's.
+        base: sample number that the halves count from.
+        origin: sample number of column 0 of ``data``.
+
+    Returns:
+        (rows, 5): phase 0..2, start and end as given, RMS of that phase's channel, and RMS of the fourth
+        channel over the same cycle; not-a-number where samples are missing (outside ``data``, or not finite)
+        and where there is no fourth channel.
+
+    Raises:
+        ValueError: ``data`` has neither three nor four channels.
+    """
+    if data.ndim != 2 or data.shape[0] not in (3, 4):
+        raise ValueError(f"expected data of shape (3 or 4, n), got {data.shape}")
+    rows = []
+    shift = base - origin
+    for phase_number, start, end, _ in halves:
+        phase = int(phase_number)
+        neutral = _rms(data[3], start + shift, end + shift) if data.shape[0] == 4 else np.nan
+        rows.append((phase, start, end, _rms(data[phase], start + shift, end + shift), neutral))
+    return np.array(rows, np.float64).reshape(-1, 5)
+
+
+def _rms(x: Float32, start: float, end: float) -> float:
+    if not (start >= BEFORE and end <= x.shape[0] - AFTER):
+        return float("nan")
+    if not np.isfinite(x[int(start) - BEFORE : int(end) + AFTER]).all():
+        return float("nan")
+    return rms(x, start, end)
