@@ -295,8 +295,8 @@ class TestWisp2:
 
     The digital channels say so: stage 1 of line 62's distance protection at 1.471 s, its breaker's closed
     signal gone at 1.52 s, back at 5.49 s, gone for good at 5.99 s. There is no fault (the negative
-    sequence stays below 3.2 %): the dips are the swing's, and have no place in this station. What has a place is
-    the opening of line 62's breaker at 6.01 s, 10 % of the voltage within a cycle.
+    sequence stays below 3.2 %): the dips are the swing's, and have no place in this station. What has a
+    place is the opening of line 62's breaker at 6.01 s, a tenth of the voltage and more within a cycle.
     """
 
     LINES = ("ВЛ1", "ВЛ2", "ВЛ3", "ВЛ4", "ВЛ5", "ВЛ62", "ВЛ7")
