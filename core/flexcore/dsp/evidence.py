@@ -6,15 +6,17 @@ measures (by Kirchhoff's law, minus the sum of the measured currents).
 
 - ``added_energy``: the integral of added voltage times added current from the onset on. A passive branch has
   taken up energy at every moment, whatever it is made of; the branch in which the disturbance lies has
-  given it. (Superimposed components: the principle of directional wave and transient-energy relays,
-  Johns, IEE Proc. C 127 (1980) 6; Vitins, IEEE Trans. PAS-100 (1981) 4.)
+  given it. (Superimposed components: the principle of directional wave and transient-energy relays, Johns,
+  IEE Proceedings C 127, 1980; Vitins, IEEE Trans. PAS-100, 1981.)
 - ``impedance``: sign of the resistance seen by the added phasors of the positive and negative sequence, over
-  the second cycle (Tayjasanant, Li and Xu, IEEE Trans. Power Delivery 20 (2005) 4).
+  the second cycle (Tayjasanant, Li and Xu, IEEE Trans. Power Delivery 20, 2005).
 - ``disturbance_energy``: integral of the power less the power before (Parsons, Grady, Powers and Soward, IEEE
-  Trans. Power Delivery 15 (2000) 1).
+  Trans. Power Delivery 15, 2000).
 - ``real_current``: change of the part of the positive sequence current that is in phase with the voltage
-  (Hamzah, Mohamed and Hussain, Electric Power Systems Research 72 (2004) 3).
+  (Hamzah, Mohamed and Hussain, Electric Power Systems Research 72, 2004).
 - ``current_rise``: change of the magnitude of the currents.
+
+Where the voltage rose, ``disturbance_energy`` and ``real_current`` count the other way round.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The half-cycle trace of a field around an event: Irms(1/2) over the edges that its busbar's voltages gave.
 
-A field is measured over the very cycles of its busbar's half-cycle values (IEC 61000-4-30, 5.4.1: current is
-taken between the same edges as voltage), so that voltage and current of a phase stand side by side.
+A field is measured over the very cycles of its busbar's half-cycle values, so that voltage and current of a
+phase stand side by side.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def locate(
         nominal_hz: 50 or 60.
         udin_v: declared voltage between phase and neutral.
         begin: sample index of the event's begin: the start of the first cycle whose RMS crossed a threshold.
-            At least four cycles before it and 1.25 after it must be there; five before and three after
+            At least four cycles before it and 1.25 after it must be there; four before and two after
             are as good as any more.
         end: sample index of the event's end, None while it lasts.
 

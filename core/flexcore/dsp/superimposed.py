@@ -208,24 +208,33 @@ class _Fit:
                 self._use(waves)
 
     def continued(self, x: Float64) -> Added:
-        gains = x[:, self.first : self.first + self._count] @ self._whole
-        before = (gains @ self._basis)[:, self._onset - self.first :]
+        known = x[:, self.first : self.first + self._count]
+        gains = known @ self._basis[:, : self._count].T @ self._whole
+        before = gains @ self._basis[:, self._onset - self.first :]
         return Added(x[:, self._onset :] - before, before, *self._foretold(x))
 
     def _use(self, basis: Float64) -> None:
         self._basis = basis
-        self._whole = np.linalg.pinv(basis[:, : self._count])
-        self._part = np.linalg.pinv(basis[:, : self._short])
+        self._whole = _fitting(basis[:, : self._count])
+        self._part = _fitting(basis[:, : self._short])
 
     def _foretold(self, x: Float64) -> tuple[float, float]:
         """How wrong the last cycle before the onset is foretold by those before it; see :class:`Added`."""
         known = x[:, self.first : self.first + self._count]
-        wrong = (known - known[:, : self._short] @ self._part @ self._basis[:, : self._count])[
-            :, self._short :
-        ]
+        gains = known[:, : self._short] @ self._basis[:, : self._short].T @ self._part
+        wrong = known[:, self._short :] - gains @ self._basis[:, self._short : self._count]
         n = wrong.shape[1]
         error = float(np.sqrt((wrong**2).sum() / n))
         turn = np.exp(-2j * np.pi * np.arange(n) / n) / n
         parts = 2.0 * (np.abs(wrong @ turn) ** 2).sum() + (wrong.mean(axis=1) ** 2).sum()
         # noise leaves some of its power there, by chance sometimes little
         return error, max(float(np.sqrt(parts)), 2.0 * error / float(np.sqrt(n)))
+
+
+def _fitting(basis: Float64) -> Float64:
+    """What a signal's products with the basis must be multiplied with to give its least-squares weights.
+
+    The waves are nearly orthogonal over whole cycles, so that the normal equations are as good as any
+    decomposition, and cheap.
+    """
+    return np.asarray(np.linalg.inv(basis @ basis.T), np.float64)
