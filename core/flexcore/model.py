@@ -21,8 +21,12 @@ else:
 #: ``sync``: no voltage to synchronise on, the window length is nominal or held.
 Flag = Literal["gap", "start", "dip", "swell", "interruption", "sync"]
 
-EventType = Literal["dip", "swell", "interruption", "gap"]
+EventType = Literal["dip", "swell", "interruption", "rvc", "transient", "gap"]
 EventState = Literal["begin", "end"]
+
+
+#: A longer waveform comes in pieces, so that each fits into a message of the bus.
+PIECE_SAMPLES = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,47 @@ class Measurement:
     spectra: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
+#: Seen from a field's meter: ``downstream`` is along its line, ``upstream`` towards the busbar.
+Direction = Literal["downstream", "upstream", "unknown"]
+#: What carries the cause: a field, the supply (also seen through a field), the busbar itself, a branch that
+#: nobody measures.
+Place = Literal["field", "supply", "busbar", "unmeasured", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDirection:
+    """In which direction of a field's meter the cause lies; ``methods`` are those that said so."""
+
+    field: str
+    direction: Direction
+    confidence: float
+    methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventOrigin:
+    """Where an event of a busbar came from (:mod:`flexcore.dsp.origin` says how it is found).
+
+    ``field`` is the one in whose direction the cause lies, None where that is not known; ``reason`` why
+    nothing is claimed.
+    """
+
+    place: Place
+    field: str | None
+    confidence: float
+    fields: tuple[FieldDirection, ...] = ()
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A dip, swell, interruption or gap of one element; published at its begin and again at its end.
+    """A dip, swell, interruption, rapid voltage change (rvc), transient or gap of one element.
 
-    ``id`` is the same at both and depends on nothing but type, element and start. ``extreme_v`` is the
-    residual voltage (dip, interruption) or the highest Urms(1/2) (swell), ``reference_v`` the declared
-    phase voltage Udin, both None for a gap. ``phases`` are those that crossed the threshold.
+    Told at its begin and again at its end, rvc and transient only then; on the bus once more when its
+    ``origin`` is known. ``id`` is the same each time and depends on nothing but type, element and start.
+    ``extreme_v`` is the residual voltage (dip, interruption), the highest Urms(1/2) (swell), dUmax (rvc) or
+    the largest deviation from the cycle before, with its sign (transient); ``reference_v`` is the declared
+    phase voltage Udin; both None for a gap. ``phases`` are those that crossed the threshold.
     """
 
     id: str
@@ -85,6 +123,44 @@ class Event:
     phases: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     detail: dict[str, float] = field(default_factory=dict)
+    origin: EventOrigin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The origin of the ``events`` (ids) of a busbar has been found, or it is certain that it cannot be."""
+
+    events: tuple[str, ...]
+    element: str
+    origin: EventOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """Samples of one element around an event, at most :data:`PIECE_SAMPLES` a piece.
+
+    ``events`` are the ids of the events in it. ``samples`` is float32, (channels, n), in V or A.
+    """
+
+    events: tuple[str, ...]
+    element: str
+    start_ns: int
+    rate_hz: float
+    channels: tuple[str, ...]
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Half-cycle values of one element around an event, over the cycles of its busbar's phases.
+
+    A row is the start of the cycle (ns since 1970), its duration (ns), phase 0..2, the RMS (V or A), and
+    for a field with a neutral the neutral's, else None.
+    """
+
+    events: tuple[str, ...]
+    element: str
+    rows: tuple[tuple[int, int, int, float, float | None], ...]
 
 
 def event_id(kind: EventType, element: str, start_ns: int) -> str:

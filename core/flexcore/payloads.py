@@ -12,7 +12,19 @@ import msgspec
 from msgspec import Meta
 
 from flexcore.errors import FlexcoreError
-from flexcore.model import Event, EventState, EventType, Flag, Measurement
+from flexcore.model import (
+    Direction,
+    Event,
+    EventOrigin,
+    EventState,
+    EventType,
+    FieldDirection,
+    Flag,
+    Measurement,
+    Place,
+    Trace,
+    Waveform,
+)
 
 NS = 1_000_000_000
 #: Longest spectrum that is believed.
@@ -20,6 +32,8 @@ MAX_ORDERS = 256
 
 #: Seconds; what is outside would not fit in nanoseconds, or is no interval.
 Duration = Annotated[float, Meta(ge=0.0, le=1e9)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+MAX_FIELDS = 64
 HealthState = Literal["ok", "degraded", "fault", "offline"]
 
 
@@ -41,6 +55,43 @@ class MeasurementPayload(msgspec.Struct, frozen=True, omit_defaults=True):
     s: dict[str, Annotated[tuple[float, ...], Meta(max_length=MAX_ORDERS)]] = {}
 
 
+class DirectionPayload(msgspec.Struct, frozen=True):
+    """One field's part of an origin."""
+
+    field: str
+    direction: Direction
+    confidence: Share
+    methods: tuple[str, ...] = ()
+
+
+class OriginPayload(msgspec.Struct, frozen=True):
+    """Where an event came from."""
+
+    place: Place
+    field: str | None
+    confidence: Share
+    fields: Annotated[tuple[DirectionPayload, ...], Meta(max_length=MAX_FIELDS)] = ()
+    reason: str = ""
+
+
+class WaveformPayload(msgspec.Struct, frozen=True):
+    """``.../waveform/ELEMENT``: ``samples`` are float32, little-endian, channel after channel (base64)."""
+
+    events: tuple[str, ...]
+    t: str
+    rate_hz: float
+    channels: tuple[str, ...]
+    samples: bytes
+
+
+class TracePayload(msgspec.Struct, frozen=True):
+    """``.../trace/ELEMENT``: seconds after ``t``, seconds of the cycle, phase 0..2, RMS, neutral's."""
+
+    events: tuple[str, ...]
+    t: str
+    rows: tuple[tuple[float, float, int, float, float | None], ...]
+
+
 class EventPayload(msgspec.Struct, frozen=True):
     """``.../event/TYPE``."""
 
@@ -55,6 +106,7 @@ class EventPayload(msgspec.Struct, frozen=True):
     phases: tuple[str, ...] = ()
     flag: tuple[Flag, ...] = ()
     detail: dict[str, float] = {}
+    origin: OriginPayload | None = None
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -155,8 +207,35 @@ def encode_event(e: Event) -> bytes:
             phases=e.phases,
             flag=e.flags,
             detail=e.detail,
+            origin=None if e.origin is None else _origin_payload(e.origin),
         )
     )
+
+
+def _origin_payload(o: EventOrigin) -> OriginPayload:
+    fields = tuple(DirectionPayload(f.field, f.direction, f.confidence, f.methods) for f in o.fields)
+    return OriginPayload(o.place, o.field, o.confidence, fields, o.reason)
+
+
+def _origin(p: OriginPayload) -> EventOrigin:
+    fields = tuple(FieldDirection(f.field, f.direction, f.confidence, f.methods) for f in p.fields)
+    return EventOrigin(p.place, p.field, p.confidence, fields, p.reason)
+
+
+def encode_waveform(w: Waveform) -> bytes:
+    """The payload of a piece of a waveform."""
+    raw = w.samples.astype("<f4", copy=False).tobytes()
+    return encode(WaveformPayload(w.events, iso(w.start_ns), w.rate_hz, w.channels, raw))
+
+
+def encode_trace(trace: Trace) -> bytes:
+    """The payload of a half-cycle trace."""
+    start_ns = trace.rows[0][0] if trace.rows else 0
+    rows = tuple(
+        (round((at - start_ns) / NS, 6), round(length / NS, 6), phase, rms, neutral)
+        for at, length, phase, rms, neutral in trace.rows
+    )
+    return encode(TracePayload(trace.events, iso(start_ns), rows))
 
 
 def decode_measurement(element: str, interval: str, raw: bytes) -> Measurement:
@@ -186,6 +265,7 @@ def decode_event(raw: bytes) -> Event:
         phases=p.phases,
         flags=p.flag,
         detail=p.detail,
+        origin=None if p.origin is None else _origin(p.origin),
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol
 
-from flexcore.model import Block, Event, Measurement
+from flexcore.model import Block, Event, Located, Measurement, Trace, Waveform
+
+Result = Measurement | Event | Located | Waveform | Trace
 
 
 class Source(Protocol):
@@ -25,7 +27,7 @@ class Source(Protocol):
 class Stage(Protocol):
     """A computation free of clock and I/O; the size of the blocks must not change its results."""
 
-    def process(self, block: Block) -> Sequence[Measurement | Event]:
+    def process(self, block: Block) -> Sequence[Result]:
         """What can be said now that ``block`` is known."""
         ...
 
@@ -33,6 +35,6 @@ class Stage(Protocol):
 class Sink(Protocol):
     """Takes what a stage gives; it may drop, but it never blocks the source."""
 
-    def offer(self, item: Measurement | Event) -> None:
+    def offer(self, item: Result) -> None:
         """Take or drop ``item``, at once."""
         ...

@@ -96,6 +96,10 @@ class EventSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 25.0
     pre_ms: Annotated[int, Meta(ge=0, le=500, description="waveform before an event, ms")] = 100
     post_ms: Annotated[int, Meta(ge=0, le=500, description="waveform after an event, ms")] = 100
+    longest_ms: Annotated[
+        int,
+        Meta(ge=100, le=1000, description="of a longer event only its begin and its end are kept, ms each"),
+    ] = 600
 
 
 class SignallingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

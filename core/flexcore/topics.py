@@ -20,6 +20,11 @@ def event(station: str, kind: str) -> str:
     return f"{ROOT}/{station}/event/{kind}"
 
 
+def around(station: str, what: str, element: str) -> str:
+    """What is kept of an event: ``waveform`` or ``trace`` of one element."""
+    return f"{ROOT}/{station}/{what}/{element}"
+
+
 def health(station: str, service: str) -> str:
     """Retained state of one service; its last will says ``offline``."""
     return f"{ROOT}/{station}/health/{service}"

@@ -21,9 +21,9 @@ from flexcore.station import Station
 
 #: Half a second of 64 fields' datagrams, at the kernel's own accounting of some 2.3 kB each.
 RECEIVE_BUFFER_BYTES = 16 << 20
-#: How long datagrams gather in that buffer per wake-up: 250 wake-ups a second instead of thousands, and
-#: hardly anything of the 30 ms within which an event is to be told.
-GATHER_US = 4_000
+#: How long datagrams gather in that buffer per wake-up, in parts of a block: a few wake-ups a block instead of
+#: thousands a second, and hardly anything of the 30 ms within which an event is to be told.
+GATHERS_PER_BLOCK = 5
 
 _SO_MEMINFO = 55
 _MEMINFO_FIELDS = 9
@@ -51,6 +51,7 @@ class AtolleSource:
         self._elements = tuple(e for e in station.elements if e.sensor.driver == "atolle")
         self._settings = station.acquire
         self._block_ns = station.acquire.block_ms * 1_000_000
+        self._gather_us = min(station.acquire.block_ms * 1000 // GATHERS_PER_BLOCK, 20_000)
         self._rate_hz = float(station.acquire.rate_hz)
         self._receiver = Receiver(
             [(e.sensor.stream, len(e.channels)) for e in self._elements],
@@ -89,7 +90,7 @@ class AtolleSource:
         """Wait for datagrams at most ``timeout_s``; the blocks that they completed, per element in order."""
         if self._socket is None:
             return []
-        done = self._receiver.receive(self._socket.fileno(), round(timeout_s * 1000.0), GATHER_US)
+        done = self._receiver.receive(self._socket.fileno(), round(timeout_s * 1000.0), self._gather_us)
         return [
             Block(
                 source=self._elements[position].id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flexcore.dsp.busbar import BusbarStage, Results
+from flexcore.dsp.capture import Branch, Captures
 from flexcore.dsp.consensus import Consensus
 from flexcore.dsp.fieldstage import FieldStage
 from flexcore.dsp.line import Line
@@ -57,7 +58,8 @@ class StationAnalyser:
         self.astray = {element.id: 0 for element in station.elements}
         limit = int(settings.lag_s * rate)
         patience = int(settings.reorder_s * rate)
-        self._keep = limit + rate
+        # A rapid change is known a second after it was over, and its waveform is wanted then.
+        self._keep = limit + 2 * rate
         self._channels = {element.id: tuple(element.channels) for element in station.elements}
         self._tracks = {
             element.id: Track(len(element.channels), self._keep, patience, limit)
@@ -93,6 +95,22 @@ class StationAnalyser:
             for busbar in station.busbar
         }
 
+        for busbar in station.busbar:
+            stage = self._busbars[busbar.id]
+            stage.captures = Captures(
+                Branch(busbar.id, tuple(busbar.channels), stage.track),
+                [
+                    Branch(field.id, tuple(field.channels), self._tracks[field.id])
+                    for field in station.field
+                    if field.busbar == busbar.id
+                ],
+                station.events,
+                self._line,
+                nominal_hz,
+                busbar.udin_v,
+                limit,
+            )
+
     def process(self, block: Block) -> Results:
         """What can be said now that ``block`` is known; in the order of the busbars' time."""
         track = self._tracks.get(block.source)
@@ -121,6 +139,9 @@ class StationAnalyser:
             self._swept = self._now
             for element in self._channels:
                 results += self._advance(element, self._now)
+        for busbar in self._busbars.values():
+            if busbar.captures is not None:
+                results += busbar.captures.advance(self._now)
         return results
 
     def _fits(self, block: Block) -> bool:

@@ -7,10 +7,12 @@ from collections import deque
 from flexcore.dsp._spectrum import Spectrometer
 from flexcore.dsp.aggregate import Aggregate, Aggregator, Extremes, PerPhase, pick
 from flexcore.dsp.arrays import Float64
+from flexcore.dsp.capture import Captures
 from flexcore.dsp.events import HalfCycle, PolyphaseEvents
 from flexcore.dsp.flickering import Flicker
 from flexcore.dsp.line import NS, GapEvents, Line, ordered
 from flexcore.dsp.rows import VoltageRow
+from flexcore.dsp.suddenly import Suddenly
 from flexcore.dsp.sync import WINDOW_CYCLES, follower
 from flexcore.dsp.track import Track
 from flexcore.dsp.values import (
@@ -23,10 +25,11 @@ from flexcore.dsp.values import (
 )
 from flexcore.dsp.window import Window
 from flexcore.model import Event, Flag, Measurement
+from flexcore.ports import Result
 from flexcore.quantities import PHASES
 from flexcore.station import Busbar, EventSettings
 
-Results = list[Measurement | Event]
+Results = list[Result]
 
 TEN_S = 10
 _SYNC: frozenset[Flag] = frozenset({"sync"})
@@ -48,6 +51,8 @@ class BusbarStage:
         self.id = busbar.id
         self.track = track
         self.windows: list[Window] = []
+        #: Set by who knows the fields.
+        self.captures: Captures | None = None
         self._line = line
         self.udin_v = busbar.udin_v
         self.cycles = WINDOW_CYCLES[nominal_hz]
@@ -56,6 +61,7 @@ class BusbarStage:
         self._signals_hz = signals_hz
         self.layout = VoltageRow(spectrometer.orders, len(signals_hz))
         self._events = PolyphaseEvents(busbar.id, busbar.udin_v, settings, line)
+        self._suddenly = Suddenly(busbar.id, busbar.udin_v, settings, line, nominal_hz)
         self._gaps = GapEvents(busbar.id, line)
         self._following = False
         self._halves: deque[HalfCycle] = deque()
@@ -91,12 +97,15 @@ class BusbarStage:
             results += self._gaps.report([(self.track.gap_from, self.track.settled)], None)
         self.track.clear()
         self._aggregator.tear()
+        if self.captures is not None:
+            self.captures.tear()
         return results
 
     def _restart(self, first: int) -> None:
         self._follower.restart(first)
         self._events.restart(self._follower.base)
         self._flicker.restart(first)
+        self._suddenly.restart(first, self._follower.base)
         self._following = True
         self._halves.clear()
         self._first_tick.clear()
@@ -121,7 +130,18 @@ class BusbarStage:
 
     def _take(self, halves: list[HalfCycle]) -> Results:
         self._halves.extend(halves)
-        return list(self._events.take(halves))
+        if self.captures is not None:
+            self.captures.trail(self._follower.base, halves)
+        events = self._events.take(halves)
+        for event in events:
+            self._suddenly.hear(event)
+        return self._told([*events, *self._suddenly.halves(halves)])
+
+    def _told(self, events: list[Event]) -> Results:
+        if self.captures is not None:
+            for event in events:
+                self.captures.hear(event)
+        return list(events)
 
     def _window(self, start: float, end: float, held: bool, chain: int, number: int) -> Results:
         flags = self._events.flags(start, end)
@@ -145,10 +165,14 @@ class BusbarStage:
             voltage=row,
         )
         pinst = self._flicker.feed(self.track.data, self.track.origin, window.base_and(end))
+        sudden = self._suddenly.window(
+            self.track.data, self.track.origin, window.base_and(end), (end - start) / self.cycles
+        )
+        results = self._told(sudden)
         if window.extra:
-            return self._tell(window, flags, row, Extremes(pinst=pinst))
+            return results + self._tell(window, flags, row, Extremes(pinst=pinst))
         lows, highs = self._half_cycle_extremes(end)
-        return self._tell(window, flags, row, Extremes(lows, highs, pinst))
+        return results + self._tell(window, flags, row, Extremes(lows, highs, pinst))
 
     def _is_extra(self, start: float, chain: int, number: int) -> bool:
         """Whether a window begins after the tick that ends its chain's 10-min interval."""
@@ -163,7 +187,10 @@ class BusbarStage:
         self._following = False
         base = self._follower.base
         end = float(at - base)
-        results: Results = list(self._events.cut(end))
+        events = self._events.cut(end)
+        for event in events:
+            self._suddenly.hear(event)
+        results = self._told([*events, *self._suddenly.cut(end)])
         flags: set[Flag] = {"gap"}
         for start, chain, number in self._follower.open_windows:
             if end > start:

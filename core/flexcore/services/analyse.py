@@ -9,12 +9,21 @@ instrument sees the hole and flags what it touches. Alarms: ``no_samples`` (noth
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from flexcore import topics
 from flexcore.buses.zeromq import BlockSubscriber, high_water_mark
 from flexcore.dsp import StationAnalyser
-from flexcore.model import Block, Event, Measurement
-from flexcore.payloads import ElementMeta, MetaPayload, encode, encode_event, encode_measurement
+from flexcore.model import Block, Event, EventOrigin, Located, Measurement, Trace, Waveform
+from flexcore.payloads import (
+    ElementMeta,
+    MetaPayload,
+    encode,
+    encode_event,
+    encode_measurement,
+    encode_trace,
+    encode_waveform,
+)
 from flexcore.quantities import INTERVALS
 from flexcore.services.service import Service, run
 from flexcore.station import Busbar, Station
@@ -35,6 +44,8 @@ ASTRAY_BLOCKS = 5
 #: How often alarms and figures are looked after.
 PERIOD_S = 1.0
 WAIT_S = 0.2
+#: Events that can still be told again with their origin.
+REMEMBERED = 64
 
 
 def meta_payload(station: Station) -> MetaPayload:
@@ -114,6 +125,9 @@ class Analysis:
         self._busy_before_s = 0.0
         self._lag_ms = 0.0
         self._dropped = 0
+        #: The newest events as they were told, and their origins.
+        self._told: dict[str, Event] = {}
+        self._origins: dict[str, EventOrigin] = {}
         self._counts = {"windows": 0, "gaps": 0, "events": 0}
         service.counters.update(self._figures(100.0))
 
@@ -149,10 +163,17 @@ class Analysis:
             self._behind_s = now_s
             return
         for result in self._analyser.process(block):
-            if isinstance(result, Measurement):
-                self._publish_measurement(result)
-            else:
-                self._publish_event(result)
+            match result:
+                case Measurement():
+                    self._publish_measurement(result)
+                case Event():
+                    self._publish_event(result)
+                case Located():
+                    self._publish_origin(result)
+                case Waveform():
+                    self._publish_around("waveform", result.element, encode_waveform(result))
+                case Trace():
+                    self._publish_around("trace", result.element, encode_trace(result))
 
     def _publish_measurement(self, measurement: Measurement) -> None:
         topic = self._topics[measurement.interval, measurement.element]
@@ -161,8 +182,30 @@ class Analysis:
         self._service.bus.publish(topic, encode_measurement(measurement), qos=qos)
 
     def _publish_event(self, event: Event) -> None:
-        if event.state == "begin":
+        if event.state == "begin" or event.type in ("rvc", "transient"):
             self._counts["gaps" if event.type == "gap" else "events"] += 1
+        if event.type != "gap":
+            origin = self._origins.get(event.id)
+            event = event if origin is None else replace(event, origin=origin)
+            self._told[event.id] = event
+            while len(self._told) > REMEMBERED:
+                self._origins.pop(next(iter(self._told)), None)
+                del self._told[next(iter(self._told))]
+        self._say(event)
+
+    def _publish_origin(self, located: Located) -> None:
+        """Tell the events of which the origin is known now once more, with it."""
+        for name in located.events:
+            event = self._told.get(name)
+            if event is not None:
+                self._origins[name] = located.origin
+                self._told[name] = replace(event, origin=located.origin)
+                self._say(self._told[name])
+
+    def _publish_around(self, what: str, element: str, payload: bytes) -> None:
+        self._service.bus.publish(topics.around(self._station, what, element), payload, qos=1)
+
+    def _say(self, event: Event) -> None:
         self._service.bus.publish(topics.event(self._station, event.type), encode_event(event), qos=1)
 
     def _look_after(self, now_s: float, rejected: int) -> None:

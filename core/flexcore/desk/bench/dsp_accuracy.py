@@ -14,6 +14,7 @@ import numpy.typing as npt
 from flexcore.desk.bench.station import RATE_HZ
 from flexcore.dsp import StationAnalyser
 from flexcore.model import Block, Event, Measurement
+from flexcore.ports import Result
 from flexcore.station import Station, parse_station
 
 Array = npt.NDArray[np.float64]
@@ -43,12 +44,12 @@ def _blocks(u: Array) -> Iterator[Block]:
         yield Block("bb1", first + k, start_ns, float(RATE_HZ), ("u_l1", "u_l2", "u_l3"), piece)
 
 
-def _told(u: Array) -> list[Measurement | Event]:
+def _told(u: Array) -> list[Result]:
     analyser = StationAnalyser(_station())
     return [item for block in _blocks(u) for item in analyser.process(block)]
 
 
-def _sound(items: list[Measurement | Event], interval: str) -> list[Measurement]:
+def _sound(items: list[Result], interval: str) -> list[Measurement]:
     return [
         m for m in items if isinstance(m, Measurement) and m.interval == interval and "start" not in m.flags
     ]

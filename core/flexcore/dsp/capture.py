@@ -1,0 +1,251 @@
+"""What is kept of an event: the waveform before, in and after it, the half-cycle trace, and its origin.
+
+Dips, swells and interruptions of a busbar that overlap are captured together, rapid changes and transients
+alone. The origin is known a few cycles after the begin, the waveform when the event is over, or has lasted
+:attr:`EventSettings.longest_ms`: then what there is so far is told, and once more the samples around the end.
+Samples are read where they lie (``Track``); what is no longer or not there is left out.
+
+What is captured together is decided by the events' own times, and only once all events of that time are known
+(:data:`_MARGIN_CYCLES`): how samples arrived does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flexcore.dsp.arrays import Float32, numbers
+from flexcore.dsp.events import HalfCycle
+from flexcore.dsp.halfcycles import trace
+from flexcore.dsp.line import NS, Line
+from flexcore.dsp.origin import Origin, locate
+from flexcore.dsp.track import Track
+from flexcore.model import PIECE_SAMPLES, Event, EventOrigin, FieldDirection, Located, Trace, Waveform
+from flexcore.ports import Result
+from flexcore.station import EventSettings
+
+#: Cycles that the origin needs before the begin and after it.
+_BEFORE_CYCLES, _AFTER_CYCLES = 5, 3
+#: Cycles after which every dip, swell and interruption that began or ended until then has been told.
+_MARGIN_CYCLES = 5
+#: Half-cycle values that are kept, in seconds.
+_TRACE_S = 3.0
+_TOGETHER = frozenset({"dip", "swell", "interruption"})
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An element of the busbar with its samples."""
+
+    name: str
+    channels: tuple[str, ...]
+    track: Track
+
+
+@dataclass(slots=True)
+class _Capture:
+    """One that is being made; sample numbers. ``spans`` are start and end of its events, by id."""
+
+    start: int
+    together: bool
+    spans: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    located: bool = False
+    begin_told: bool = False
+    until: int = 0
+
+    @property
+    def end(self) -> int | None:
+        """When the last of its events ended; None while one lasts."""
+        ends = [end for _, end in self.spans.values()]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+    def names(self, before: int) -> tuple[str, ...]:
+        """Ids of the events that began before a sample number, in the order of their begins."""
+        return tuple(
+            name
+            for name, (start, _) in sorted(self.spans.items(), key=lambda i: (i[1][0], i[0]))
+            if start < before
+        )
+
+
+class Captures:
+    """The captures of one busbar with its ``fields``; :meth:`hear` events, then :meth:`advance`."""
+
+    def __init__(
+        self,
+        busbar: Branch,
+        fields: Sequence[Branch],
+        settings: EventSettings,
+        line: Line,
+        nominal_hz: int,
+        udin_v: float,
+        limit: int,
+    ) -> None:
+        self._busbar = busbar
+        self._fields = tuple(fields)
+        self._line = line
+        self._nominal_hz = nominal_hz
+        self._udin_v = udin_v
+        self._limit = limit
+        rate = line.rate_hz
+        self._pre = rate * settings.pre_ms // 1000
+        self._post = rate * settings.post_ms // 1000
+        self._longest = rate * settings.longest_ms // 1000
+        self._cycle = rate / nominal_hz
+        self._halves: deque[tuple[int, HalfCycle]] = deque(maxlen=round(_TRACE_S * 6 * nominal_hz))
+        self._margin = round(_MARGIN_CYCLES * self._cycle)
+        self._running: list[_Capture] = []
+
+    def trail(self, base: int, halves: list[HalfCycle]) -> None:
+        """Half-cycle values of the busbar, whose starts and ends count from ``base``."""
+        self._halves.extend((base, half) for half in halves)
+
+    def hear(self, event: Event) -> None:
+        """An event begins or ends."""
+        start = self._number(event.start_ns)
+        end = None if event.duration_ns is None else self._number(event.start_ns + event.duration_ns)
+        for capture in self._running:
+            if event.id in capture.spans:
+                # The end knows better when it began; what was decided by the begin stays.
+                capture.spans[event.id] = (capture.spans[event.id][0], end)
+                return
+        if event.type in _TOGETHER:
+            for capture in self._running:
+                over = capture.end
+                if capture.together and (over is None or start <= over + self._post):
+                    capture.spans[event.id] = (start, end)
+                    return
+        self._running.append(_Capture(start, event.type in _TOGETHER, {event.id: (start, end)}))
+
+    def advance(self, now: int) -> list[Result]:
+        """What is complete now that the station is at sample number ``now``."""
+        if not self._running:
+            return []
+        results: list[Result] = []
+        for capture in list(self._running):
+            results += self._advance(capture, now)
+        return results
+
+    def _advance(self, capture: _Capture, now: int) -> list[Result]:
+        results: list[Result] = []
+        needed = capture.start + round(_AFTER_CYCLES * self._cycle)
+        if capture.together and not capture.located and self._there(needed + self._margin, now):
+            capture.located = True
+            origin = self._locate(capture, needed)
+            results.append(Located(capture.names(needed), self._busbar.name, origin))
+        end = capture.end
+        over = None if end is None else end + self._post
+        first = max(capture.start - self._pre, capture.until)
+        last = capture.start + self._longest
+        if not capture.begin_told and (over is None or over > last):
+            if not self._there(last + self._margin, now):
+                return results
+            results += self._tell(capture, first, last)
+            capture.begin_told = True
+            capture.until = last
+        if over is not None and self._there(over + self._margin, now):
+            if capture.begin_told:
+                first = max(over - self._post - self._pre, capture.until)
+            results += self._tell(capture, first, over)
+            self._running.remove(capture)
+        return results
+
+    def tear(self) -> None:
+        """The time line has been torn: nothing of it can be captured any more."""
+        self._running.clear()
+        self._halves.clear()
+
+    def _there(self, needed: int, now: int) -> bool:
+        """Whether all has come up to sample number ``needed`` that will."""
+        tracks = [self._busbar.track, *(branch.track for branch in self._fields)]
+        return now - needed > self._limit or all(
+            track.settled is not None and track.settled >= needed for track in tracks
+        )
+
+    def _samples(self, branch: Branch, first: int, after: int) -> Float32 | None:
+        track = branch.track
+        if not track.has(first, after):
+            return None
+        return track.data[:, first - track.origin : after - track.origin]
+
+    def _locate(self, capture: _Capture, after: int) -> EventOrigin:
+        first = capture.start - round(_BEFORE_CYCLES * self._cycle)
+        voltages = self._samples(self._busbar, first, after)
+        if voltages is None:
+            return EventOrigin("unknown", None, 0.0, reason="gap")
+        end = capture.end
+        inside = end is not None and end < after
+        found = locate(
+            voltages,
+            [self._samples(branch, first, after) for branch in self._fields],
+            rate_hz=float(self._line.rate_hz),
+            nominal_hz=float(self._nominal_hz),
+            udin_v=self._udin_v,
+            begin=float(capture.start - first),
+            end=float(end - first) if inside and end is not None else None,
+        )
+        return self._named(found)
+
+    def _named(self, found: Origin) -> EventOrigin:
+        directions = tuple(
+            FieldDirection(
+                branch.name,
+                told.direction,
+                round(told.confidence, 3),
+                tuple(vote.method for vote in told.votes),
+            )
+            for branch, told in zip(self._fields, found.fields, strict=True)
+        )
+        name = None if found.field is None else self._fields[found.field].name
+        return EventOrigin(found.place, name, round(found.confidence, 3), directions, found.reason)
+
+    def _tell(self, capture: _Capture, first: int, after: int) -> list[Result]:
+        names = capture.names(after)
+        results: list[Result] = []
+        for branch in (self._busbar, *self._fields):
+            for at in range(first, after, PIECE_SAMPLES):
+                samples = self._samples(branch, at, min(at + PIECE_SAMPLES, after))
+                if samples is not None:
+                    start_ns = self._line.ns(at)
+                    rate_hz = float(self._line.rate_hz)
+                    results.append(
+                        Waveform(names, branch.name, start_ns, rate_hz, branch.channels, samples.copy())
+                    )
+        return results + self._traces(names, first, after)
+
+    def _traces(self, names: tuple[str, ...], first: int, after: int) -> list[Result]:
+        halves = [
+            (base, half) for base, half in self._halves if first <= base + half[1] and base + half[2] <= after
+        ]
+        if not halves:
+            return []
+        results: list[Result] = [
+            Trace(names, self._busbar.name, tuple(self._row(base, half, half[3]) for base, half in halves))
+        ]
+        for branch in self._fields:
+            rows = []
+            for base in dict.fromkeys(base for base, _ in halves):
+                mine = [half for its_base, half in halves if its_base == base]
+                values = trace(mine, self._held(branch), base, branch.track.origin)
+                currents, neutrals = numbers(values[:, 3]), numbers(values[:, 4])
+                for half, rms, neutral in zip(mine, currents, neutrals, strict=True):
+                    if math.isfinite(rms):
+                        rows.append(self._row(base, half, rms, neutral if math.isfinite(neutral) else None))
+            results.append(Trace(names, branch.name, tuple(rows)))
+        return results
+
+    def _held(self, branch: Branch) -> Float32:
+        """The samples that are there; what lies beyond the newest is not looked at."""
+        track = branch.track
+        return track.data[:, : max(0, track.end - track.origin)]
+
+    def _row(
+        self, base: int, half: HalfCycle, rms: float, neutral: float | None = None
+    ) -> tuple[int, int, int, float, float | None]:
+        start_ns = self._line.ns(base, half[1])
+        return start_ns, self._line.ns(base, half[2]) - start_ns, int(half[0]), rms, neutral
+
+    def _number(self, time_ns: int) -> int:
+        return time_ns * self._line.rate_hz // NS
