@@ -168,6 +168,7 @@ def from_iso(text: str) -> int:
 _encoder = msgspec.json.Encoder()
 _measurement = msgspec.json.Decoder(MeasurementPayload)
 _event = msgspec.json.Decoder(EventPayload)
+_origins = msgspec.json.Decoder(OriginPayload)
 _health = msgspec.json.Decoder(HealthPayload)
 _meta = msgspec.json.Decoder(MetaPayload)
 
@@ -210,6 +211,19 @@ def encode_event(e: Event) -> bytes:
             origin=None if e.origin is None else _origin_payload(e.origin),
         )
     )
+
+
+def encode_origin(origin: EventOrigin) -> bytes:
+    """An origin alone, as it lies in an event."""
+    return encode(_origin_payload(origin))
+
+
+def decode_origin(raw: str | bytes) -> EventOrigin:
+    """What :func:`encode_origin` wrote; raises :class:`PayloadError`."""
+    try:
+        return _origin(_origins.decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"origin: {error}") from error
 
 
 def _origin_payload(o: EventOrigin) -> OriginPayload:

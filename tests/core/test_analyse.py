@@ -126,6 +126,10 @@ def eventually(condition: Callable[[], object], within_s: float = 10.0) -> bool:
     return False
 
 
+#: A dip is told at its begin, once more when its origin is known, and at its end.
+BEGIN_ORIGIN_END = [("begin", False), ("begin", True), ("end", True)]
+
+
 def test_samples_become_values_events_and_health(running: Running, listener: Listener) -> None:
     assert eventually(lambda: listener.meta)
     meta = decode_meta(listener.meta[0])
@@ -143,8 +147,10 @@ def test_samples_become_values_events_and_health(running: Running, listener: Lis
     assert all(m.values["u_l2_v"] == pytest.approx(UDIN_V, rel=1e-4) for m in sound if m.element == "b1")
     assert all(m.values["phi_l1_deg"] == pytest.approx(30.0, abs=0.01) for m in sound if m.element == "f1")
     dip = [e for e in listener.events if e.type == "dip"]
-    assert [e.state for e in dip] == ["begin", "end"]
-    assert dip[1].extreme_v == pytest.approx(0.6 * UDIN_V, rel=1e-3)
+    assert [(e.state, e.origin is not None) for e in dip] == BEGIN_ORIGIN_END
+    assert dip[1].origin == dip[2].origin
+    assert {f.field for f in dip[1].origin.fields} == {"f1", "f2"}
+    assert dip[2].extreme_v == pytest.approx(0.6 * UDIN_V, rel=1e-3)
     assert eventually(lambda: listener.health and listener.health[-1].counters.get("blocks", 0) == 420)
     counters = listener.health[-1].counters
     assert counters["windows"] == len(windows)
@@ -179,7 +185,8 @@ def test_it_starts_and_works_without_a_broker_and_tells_all_later(broker: Broker
         listener = Listener(bus)
         assert eventually(lambda: listener.meta)
         assert eventually(lambda: sum(m.interval == "3s" for m in listener.measurements) >= 6)
-        assert [e.state for e in listener.events if e.type == "dip"] == ["begin", "end"]
+        dip = [e for e in listener.events if e.type == "dip"]
+        assert [(e.state, e.origin is not None) for e in dip] == BEGIN_ORIGIN_END
         broker.kill()
         broker.start()
         listener.meta.clear()

@@ -39,7 +39,21 @@ EVENT = {
     "dip": _("Dip"),
     "swell": _("Swell"),
     "interruption": _("Interruption"),
+    "rvc": _("Rapid change"),
+    "transient": _("Transient"),
     "gap": _("Gap"),
+}
+
+PLACE = {
+    "field": _("Fault in {field}"),
+    "supply": _("From the supply"),
+    "busbar": _("On the busbar"),
+    "unmeasured": _("In a branch without a sensor"),
+    "unknown": _("Not known"),
+}
+TOWARDS = {
+    "supply": _("From the supply, by way of {field}"),
+    "unknown": _("In the direction of {field}"),
 }
 
 SERVICE = {

@@ -11,7 +11,6 @@ from flexcore.desk.box import DeskError, draw_code
 from flexcore.desk.scene import Play
 from flexcore_vm import Machine, MachineError
 
-
 #: Without KVM the emulator computes some thirty times slower than a box: fewer, larger blocks spare it, and
 #: events come that much later. A station file that says how long its blocks are is left as it is.
 EMULATED_BLOCK_MS = 100

@@ -21,8 +21,8 @@ from flexcore.station import Station
 
 #: Half a second of 64 fields' datagrams, at the kernel's own accounting of some 2.3 kB each.
 RECEIVE_BUFFER_BYTES = 16 << 20
-#: How long datagrams gather in that buffer per wake-up, in parts of a block: a few wake-ups a block instead of
-#: thousands a second, and hardly anything of the 30 ms within which an event is to be told.
+#: How long datagrams gather in that buffer per wake-up, in parts of a block: a few wake-ups a block instead
+#: of thousands a second, and hardly anything of the 30 ms within which an event is to be told.
 GATHERS_PER_BLOCK = 5
 
 _SO_MEMINFO = 55

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexcore.errors import StoreError
-from flexcore.model import Flag
+from flexcore.model import EventOrigin, Flag
+from flexcore.payloads import decode_origin
 from flexcore.store import codec
 from flexcore.store.decimate import Buckets
 from flexcore.store.schema import FILE, explain
@@ -40,6 +41,7 @@ class StoredEvent:
     phases: tuple[str, ...]
     flags: tuple[str, ...]
     detail: dict[str, float]
+    origin: EventOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class StoreReader:
         with self._open() as db:
             rows = db.execute(
                 "SELECT id, type, element, start_us, duration_us, extreme_v, reference_v, phases, flags,"
-                " detail FROM event WHERE start_us < ?1 AND (?2 IS NULL OR type = ?2)"
+                " detail, origin FROM event WHERE start_us < ?1 AND (?2 IS NULL OR type = ?2)"
                 " ORDER BY start_us DESC, id LIMIT ?3",
                 (_before_us(before_ns), kind, _bounded(limit)),
             ).fetchall()
@@ -121,6 +123,7 @@ class StoreReader:
                 phases=_words(r[7]),
                 flags=_words(r[8]),
                 detail=json.loads(r[9]),
+                origin=decode_origin(r[10]) if r[10] else None,
             )
             for r in rows
         ]

@@ -14,6 +14,7 @@ from typing import get_args
 
 from flexcore.errors import StoreError
 from flexcore.model import Event, Measurement
+from flexcore.payloads import encode_origin
 from flexcore.store import codec, tiers
 from flexcore.store.gaps import Change, Gap, Reason
 from flexcore.store.schema import FILE, StoreBrokenError, StoreFullError, connect, explain, set_aside
@@ -132,10 +133,11 @@ class Store:
         """Add events, or what is newly known of them: begin and end of one id become one row."""
         with self._guard("events"), self._transaction():
             self._db.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " duration_us = excluded.duration_us, extreme_v = excluded.extreme_v,"
-                " reference_v = excluded.reference_v, phases = excluded.phases, flags = excluded.flags,"
-                " detail = excluded.detail"
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " start_us = excluded.start_us, duration_us = excluded.duration_us,"
+                " extreme_v = excluded.extreme_v, reference_v = excluded.reference_v,"
+                " phases = excluded.phases, flags = excluded.flags, detail = excluded.detail,"
+                " origin = CASE excluded.origin WHEN '' THEN origin ELSE excluded.origin END"
                 # A begin that is delivered twice must not undo the end.
                 " WHERE excluded.duration_us IS NOT NULL OR duration_us IS NULL",
                 [_event_row(e) for e in events],
@@ -288,4 +290,5 @@ def _event_row(e: Event) -> tuple[object, ...]:
         ",".join(e.phases),
         ",".join(e.flags),
         json.dumps(e.detail, separators=(",", ":")),
+        "" if e.origin is None else encode_origin(e.origin).decode(),
     )

@@ -40,6 +40,7 @@ def event_of(stored: StoredEvent) -> Event:
         reference_v=stored.reference_v,
         phases=stored.phases,
         flags=cast(tuple[Flag, ...], stored.flags),
+        origin=stored.origin,
     )
 
 

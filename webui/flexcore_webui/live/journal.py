@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
-from flexcore.model import Event
+from flexcore.model import Event, EventOrigin
 from flexcore.payloads import iso
 from flexcore_webui.live.site import Site
-from flexcore_webui.live.snapshot import EventRow, EventRowState
+from flexcore_webui.live.snapshot import EventRow, EventRowState, OriginRow
 
 KEPT = 400
 
@@ -90,4 +90,13 @@ def row(event: Event, site: Site | None, *, running: bool) -> EventRow:
         extreme_percent=percent,
         phases=tuple(p.upper() for p in event.phases),
         flag=event.flags,
+        origin=_origin(event.origin, site),
     )
+
+
+def _origin(origin: EventOrigin | None, site: Site | None) -> OriginRow | None:
+    if origin is None:
+        return None
+    field = None if origin.field is None or site is None else site.element(origin.field)
+    name = origin.field if field is None else field.name
+    return OriginRow(origin.place, name, round(100.0 * origin.confidence))

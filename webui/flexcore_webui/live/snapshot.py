@@ -75,6 +75,14 @@ class StationNow(msgspec.Struct, frozen=True):
     system: str
 
 
+class OriginRow(msgspec.Struct, frozen=True):
+    """Where an event came from: ``place``, the field in whose direction, how probable it is."""
+
+    place: str
+    field_name: str | None
+    percent: int
+
+
 class EventRow(msgspec.Struct, frozen=True):
     """An event as the list shows it; ``extreme_percent`` is of ``reference_v``.
 
@@ -94,6 +102,7 @@ class EventRow(msgspec.Struct, frozen=True):
     extreme_percent: float | None = None
     phases: tuple[str, ...] = ()
     flag: tuple[str, ...] = ()
+    origin: OriginRow | None = None
 
 
 class AlarmRow(msgspec.Struct, frozen=True):
