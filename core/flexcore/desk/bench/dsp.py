@@ -77,6 +77,8 @@ def _speed(seconds: float) -> list[Figure]:
 def _accuracy(say: Callable[[str], None]) -> list[Figure]:
     say("accuracy: harmonics, interharmonics, Urms(1/2), frequency, dips")
     residual, duration = accuracy.dips()
+    say("accuracy: flicker, every point of the tables")
+    pinst, pst = accuracy.flicker()
     return [
         Figure(
             "harmonics h2..h50, 42.5-57.5 Hz", accuracy.harmonics_percent_of_reading(), "% of reading", 0.1
@@ -84,6 +86,11 @@ def _accuracy(say: Callable[[str], None]) -> list[Figure]:
         Figure("false interharmonic, 2.6-10 kHz", accuracy.false_interharmonic_percent(), "% Udin", 0.02),
         Figure("Urms(1/2), 42.5-57.5 Hz", accuracy.half_cycle_rms_percent(), "% of reading", 0.02),
         Figure("frequency, 10 s", accuracy.frequency_mhz(), "mHz", 1.0),
+        *(
+            Figure(f"{name} {which} of {len(values)} points", round(pick(values), 4), "", 1.01, 0.99)
+            for name, values in (("Pinst", pinst), ("Pst", pst))
+            for which, pick in (("lowest", min), ("highest", max))
+        ),
         Figure("dip: residual", residual, "% Udin", 0.1),
         Figure("dip: duration", duration, "cycles", 0.5),
     ]
