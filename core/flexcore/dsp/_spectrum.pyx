@@ -6,7 +6,7 @@ Kaiser-Bessel kernel whose known frequency response is divided out of the spectr
 transforms do (Beatty, Nishimura, Pauly: Rapid gridding reconstruction, 2005). The kernel stops what would
 fold into the orders, and costs a few taps, where an interpolator that is flat by itself costs fifty.
 
-Work is done in float32 lanes, sums of squares and powers in float64. Twins: tests/support/pq_spectrum.py.
+Work is done in float32 lanes; long sums are kept in float64. Twins: tests/support/pq_spectrum.py.
 """
 
 from libc.math cimport M_PI, fabs, floor, sin, sinh, sqrt
