@@ -67,7 +67,7 @@ cdef double mean_square(const float* x, double start, double end) noexcept nogil
         v = x[b - 1 + n]
         total -= w[n] * v * v
     total /= end - start
-    return total if total > 0.0 else 0.0
+    return 0.0 if total <= 0.0 else total  # what is not a number stays so
 
 
 def rms(const float[::1] x, double start, double end):
@@ -75,6 +75,32 @@ def rms(const float[::1] x, double start, double end):
     if not (1.0 <= start < end <= x.shape[0] - 3):
         raise ValueError("expected samples around both edges")
     return sqrt(mean_square(&x[0], start, end))
+
+
+def half_cycle_rms(const float[:, :] data, const double[:, ::1] halves):
+    """RMS over many cycles of up to four channels.
+
+    Args:
+        data: (3 or 4, n), each row contiguous.
+        halves: (rows, 3) phase 0..2, start and end of a cycle in columns of ``data``.
+
+    Returns:
+        (rows, 2): of that phase's channel and of the fourth; not-a-number where samples are missing or none.
+    """
+    cdef Py_ssize_t rows = halves.shape[0], channels = data.shape[0], n = data.shape[1], k, phase
+    if halves.shape[1] != 3 or not 3 <= channels <= 4 or (n and data.strides[1] != sizeof(float)):
+        raise ValueError("expected rows of phase, start, end and three or four contiguous channels")
+    found_array = np.full((rows, 2), np.nan)
+    cdef double[:, ::1] found = found_array
+    with nogil:
+        for k in range(rows):
+            phase = <Py_ssize_t> halves[k, 0]
+            if not (0 <= phase < 3 and 1.0 <= halves[k, 1] < halves[k, 2] <= n - 3):
+                continue
+            found[k, 0] = sqrt(mean_square(&data[phase, 0], halves[k, 1], halves[k, 2]))
+            if channels == 4:
+                found[k, 1] = sqrt(mean_square(&data[3, 0], halves[k, 1], halves[k, 2]))
+    return found_array
 
 
 cdef inline double turns(double imaginary, double real) noexcept nogil:

@@ -10,12 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from flexcore.dsp._kernels import rms
+from flexcore.dsp._kernels import half_cycle_rms
 from flexcore.dsp.arrays import Float32, Float64
 from flexcore.dsp.events import HalfCycle
-
-#: Samples that must be there before the start and after the end of a cycle.
-BEFORE, AFTER = 1, 3
 
 
 def trace(halves: Iterable[HalfCycle], data: Float32, base: int, origin: int) -> Float64:
@@ -37,18 +34,6 @@ def trace(halves: Iterable[HalfCycle], data: Float32, base: int, origin: int) ->
     """
     if data.ndim != 2 or data.shape[0] not in (3, 4):
         raise ValueError(f"expected data of shape (3 or 4, n), got {data.shape}")
-    rows = []
-    shift = base - origin
-    for phase_number, start, end, _ in halves:
-        phase = int(phase_number)
-        neutral = _rms(data[3], start + shift, end + shift) if data.shape[0] == 4 else np.nan
-        rows.append((phase, start, end, _rms(data[phase], start + shift, end + shift), neutral))
-    return np.array(rows, np.float64).reshape(-1, 5)
-
-
-def _rms(x: Float32, start: float, end: float) -> float:
-    if not (start >= BEFORE and end <= x.shape[0] - AFTER):
-        return float("nan")
-    if not np.isfinite(x[int(start) - BEFORE : int(end) + AFTER]).all():
-        return float("nan")
-    return rms(x, start, end)
+    known = np.array(list(halves), np.float64).reshape(-1, 4)
+    inside = known[:, :3] + (0.0, float(base - origin), float(base - origin))
+    return np.concatenate((known[:, :3], half_cycle_rms(data, inside)), axis=1)
