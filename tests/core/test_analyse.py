@@ -336,3 +336,14 @@ def test_without_a_station_it_says_so_and_exits_with_two(tmp_path: Path) -> None
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "station.toml" in done.stderr
+
+
+def test_waveforms_have_an_allowance() -> None:
+    allowance = analyse.Allowance(1000, 100, 50.0)
+    assert allowance.take(700, 50.0)
+    assert not allowance.take(400, 50.0)
+    assert allowance.take(300, 50.0)
+    assert not allowance.take(101, 51.0)
+    assert allowance.take(100, 51.0)
+    assert not allowance.take(1001, 1e6), "never more than a burst"
+    assert allowance.take(1000, 1e6)

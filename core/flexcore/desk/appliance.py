@@ -13,7 +13,7 @@ from flexcore_vm import Machine, MachineError
 
 #: Without KVM the emulator computes some thirty times slower than a box: fewer, larger blocks spare it, and
 #: events come that much later. A station file that says how long its blocks are is left as it is.
-EMULATED_BLOCK_MS = 100
+EMULATED_BLOCK_MS = 200
 
 
 def emulated(station_text: str) -> str:

@@ -46,6 +46,11 @@ PERIOD_S = 1.0
 WAIT_S = 0.2
 #: Events that can still be told again with their origin.
 REMEMBERED = 64
+#: Waveforms and traces on the bus: so many bytes at once, and so many a second in the long run. A grid that
+#: swings for minutes makes an event every second; its values are told all the same.
+AROUND_BURST_BYTES = 6_000_000
+AROUND_BYTES_S = 50_000
+TRACE_ROW_BYTES = 50
 
 
 def meta_payload(station: Station) -> MetaPayload:
@@ -104,6 +109,23 @@ class Backlog:
         return False
 
 
+class Allowance:
+    """How many bytes may go out now (a token bucket)."""
+
+    def __init__(self, burst: int, rate_s: int, now_s: float) -> None:
+        self._burst, self._rate_s = burst, rate_s
+        self._left, self._now_s = float(burst), now_s
+
+    def take(self, size: int, now_s: float) -> bool:
+        """Whether ``size`` bytes may go out at ``now_s``."""
+        self._left = min(self._burst, self._left + (now_s - self._now_s) * self._rate_s)
+        self._now_s = now_s
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+
 class Analysis:
     """The service's work, one block at a time."""
 
@@ -128,6 +150,8 @@ class Analysis:
         #: The newest events as they were told, and their origins.
         self._told: dict[str, Event] = {}
         self._origins: dict[str, EventOrigin] = {}
+        self._allowance = Allowance(AROUND_BURST_BYTES, AROUND_BYTES_S, self._started_s)
+        self._skipped = 0
         self._counts = {"windows": 0, "gaps": 0, "events": 0}
         service.counters.update(self._figures(100.0))
 
@@ -171,9 +195,11 @@ class Analysis:
                 case Located():
                     self._publish_origin(result)
                 case Waveform():
-                    self._publish_around("waveform", result.element, encode_waveform(result))
+                    if self._allowed(result.samples.nbytes * 4 // 3):
+                        self._publish_around("waveform", result.element, encode_waveform(result))
                 case Trace():
-                    self._publish_around("trace", result.element, encode_trace(result))
+                    if self._allowed(len(result.rows) * TRACE_ROW_BYTES):
+                        self._publish_around("trace", result.element, encode_trace(result))
 
     def _publish_measurement(self, measurement: Measurement) -> None:
         topic = self._topics[measurement.interval, measurement.element]
@@ -201,6 +227,11 @@ class Analysis:
                 self._origins[name] = located.origin
                 self._told[name] = replace(event, origin=located.origin)
                 self._say(self._told[name])
+
+    def _allowed(self, size: int) -> bool:
+        allowed = self._allowance.take(size, time.monotonic())
+        self._skipped += not allowed
+        return allowed
 
     def _publish_around(self, what: str, element: str, payload: bytes) -> None:
         self._service.bus.publish(topics.around(self._station, what, element), payload, qos=1)
@@ -252,6 +283,7 @@ class Analysis:
             **self._analyser.counters,
             **self._counts,
             "dropped": self._dropped,
+            "waveforms_skipped": self._skipped,
             "lag_ms": round(self._lag_ms, 1),
             "headroom_percent": headroom_percent,
         }
