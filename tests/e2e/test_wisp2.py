@@ -109,11 +109,9 @@ def test_dips_and_swells_are_those_of_the_recording(
             if e.start > 0.2 * RATE_HZ and e.end is not None and e.end < (truth.seconds - 0.2) * RATE_HZ
         ]
         assert len(inside) > 10
-        told = [
-            e
-            for e in stage.ear.events
-            if e.element == busbar and e.state == "end" and played[0] <= e.start_ns < played[1]
-        ]
+        # An event may be told once more, with its origin: the last word counts.
+        ends = {e.id: e for e in stage.ear.events if e.element == busbar and e.state == "end"}
+        told = [e for e in ends.values() if played[0] <= e.start_ns < played[1]]
         for expected in inside:
             near = [
                 e
