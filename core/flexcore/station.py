@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from flexcore.errors import SettingsError
 from flexcore.quantities import SIGNALS
+from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
 Identifier = Annotated[
     str,
@@ -149,17 +148,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 4 * samples * max(len(element.channels) for element in self.elements)
 
 
-_PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?$", re.DOTALL)
-
 _OCTET = re.compile(r"^(?:0|[1-9][0-9]{0,2})\Z")
-
-
-def _raise(file: str, key: str, expectation: str) -> NoReturn:
-    raise SettingsError(f"{file}: {key or '(file)'}: {expectation}")
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def parse_station(text: str, file: str = "station.toml") -> Station:
@@ -168,20 +157,7 @@ def parse_station(text: str, file: str = "station.toml") -> Station:
     Raises:
         SettingsError: with the file, the key and what was expected.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: (file): expected TOML: {_lower_first(str(error))}") from error
-    except ValueError as error:  # what Python refuses to make a number of, says tomllib nothing about
-        raise SettingsError(f"{file}: (file): expected numbers of at most 4300 digits") from error
-    except RecursionError as error:
-        raise SettingsError(f"{file}: (file): expected TOML that is not nested so deeply") from error
-    try:
-        station = msgspec.convert(raw, Station, strict=True)
-    except msgspec.ValidationError as error:
-        match = _PATH.match(str(error))
-        what, key = (match["what"], match["key"]) if match else (str(error), "")
-        raise SettingsError(f"{file}: {key or '(file)'}: {_lower_first(what).replace('`', '')}") from error
+    station = parse_toml(text, file, Station)
     _check_references(station, file)
     return station
 
@@ -195,22 +171,22 @@ def _check_references(station: Station, file: str) -> None:
     for key, element in zip(keys, station.elements, strict=True):
         other = ids.setdefault(element.id, key)
         if other != key:
-            _raise(file, f"{key}.id", f"expected a name used once, {element.id!r} is also {other}")
+            refuse(file, f"{key}.id", f"expected a name used once, {element.id!r} is also {other}")
         stream = element.sensor.stream
         other = streams.setdefault(stream, key)
         if other != key:
-            _raise(file, f"{key}.sensor.stream", f"expected a stream used once, {stream} is also {other}")
+            refuse(file, f"{key}.sensor.stream", f"expected a stream used once, {stream} is also {other}")
     busbars = {b.id for b in station.busbar}
     for n, field in enumerate(station.field):
         if field.busbar not in busbars:
             known = ", ".join(sorted(busbars))
-            _raise(file, f"field[{n}].busbar", f"expected the id of a busbar ({known}), got {field.busbar!r}")
+            refuse(file, f"field[{n}].busbar", f"expected the id of a busbar ({known}), got {field.busbar!r}")
     a = station.acquire
     if (a.rate_hz * a.block_ms) % 1000:
         expected = f"expected a whole number of samples in {a.block_ms} ms"
-        _raise(file, "acquire.rate_hz", f"{expected}, got {a.rate_hz}")
+        refuse(file, "acquire.rate_hz", f"{expected}, got {a.rate_hz}")
     if not _is_ipv4(a.address):
-        _raise(file, "acquire.address", f"expected an IPv4 address, got {a.address[:40]!r}")
+        refuse(file, "acquire.address", f"expected an IPv4 address, got {a.address[:40]!r}")
     events = station.events
     dip_ends, swell_ends = (
         events.dip_percent + events.hysteresis_percent,
@@ -219,7 +195,7 @@ def _check_references(station: Station, file: str) -> None:
     if not dip_ends < 100.0 < swell_ends:
         # otherwise the declared voltage itself would not end an event
         expected = "expected a dip to end below and a swell above 100 %"
-        _raise(file, "events.hysteresis_percent", f"{expected}, got {dip_ends:g} and {swell_ends:g}")
+        refuse(file, "events.hysteresis_percent", f"{expected}, got {dip_ends:g} and {swell_ends:g}")
 
 
 def _is_ipv4(text: str) -> bool:
@@ -229,15 +205,4 @@ def _is_ipv4(text: str) -> bool:
 
 def read_station(file: Path) -> Station:
     """The station in ``file``; raises :class:`SettingsError` also where it cannot be read."""
-    try:
-        size = file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise SettingsError(f"{file}: (file): expected at most {MAX_FILE_BYTES} bytes, got {size}")
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{file}: (file): expected UTF-8 text: {error.reason} at byte {error.start}"
-        ) from error
-    except OSError as error:
-        raise SettingsError(f"{file}: (file): expected a readable file: {error.strerror}") from error
-    return parse_station(text, str(file))
+    return parse_station(read_toml_text(file, MAX_FILE_BYTES), str(file))

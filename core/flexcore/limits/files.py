@@ -6,10 +6,10 @@ import math
 from importlib import resources
 from pathlib import Path
 
-from flexcore.limits._toml import parse_toml, read_toml_text, refuse, shipped_names
 from flexcore.limits.schema import Clause, EventClause, HarmonicFamily, LimitSet, LimitSetFile
 from flexcore.limits.schemes import read_table, tables
 from flexcore.limits.vocabulary import MAX_ORDER, MIN_ORDER, measurand
+from flexcore.tomlfile import parse_toml, read_toml_text, refuse, shipped_names
 
 _SETS = resources.files("flexcore.limits") / "sets"
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from flexcore.limits._toml import parse_toml, read_toml_text, refuse
 from flexcore.limits.schema import Mark, Title
+from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
 Position = Literal["inside", "above", "below", "undefined"]
 

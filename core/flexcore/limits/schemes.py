@@ -13,8 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from flexcore.limits._toml import parse_toml, read_toml_text, refuse, shipped_names
 from flexcore.limits.schema import EventType, Identifier, Mark, Note, Title
+from flexcore.tomlfile import parse_toml, read_toml_text, refuse, shipped_names
 
 _TABLES = resources.files("flexcore.limits") / "tables"
 _Label = Annotated[str, Meta(min_length=1, max_length=8)]

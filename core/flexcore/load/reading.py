@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from pathlib import Path
-from typing import NoReturn
 
-import msgspec
-
-from flexcore.errors import SettingsError
 from flexcore.load.component import Cable, Component, Transformer, nominal_a
 from flexcore.load.tables import conductor_table, thermal_model
+from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
 MAX_FILE_BYTES = 64 * 1024
 
 #: Rated currents are printed rounded; a given one further off than this is a slip of the pen.
 _RATED_CURRENT_TOLERANCE = 0.05
-
-_PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<key>[^`]*)`)?$", re.DOTALL)
-
-
-def _raise(file: str, key: str, expectation: str) -> NoReturn:
-    raise SettingsError(f"{file}: {key or '(file)'}: {expectation}")
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def parse_component(text: str, file: str = "component.toml") -> Component:
@@ -35,20 +20,7 @@ def parse_component(text: str, file: str = "component.toml") -> Component:
     Raises:
         SettingsError: with the file, the key and what was expected.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: (file): expected TOML: {_lower_first(str(error))}") from error
-    except ValueError as error:  # what Python refuses to make a number of, says tomllib nothing about
-        raise SettingsError(f"{file}: (file): expected numbers of at most 4300 digits") from error
-    except RecursionError as error:
-        raise SettingsError(f"{file}: (file): expected TOML that is not nested so deeply") from error
-    try:
-        component: Component = msgspec.convert(raw, Transformer | Cable, strict=True)
-    except msgspec.ValidationError as error:
-        match = _PATH.match(str(error))
-        what, key = (match["what"], match["key"]) if match else (str(error), "")
-        _raise(file, key, _lower_first(what).replace("`", ""))
+    component: Component = parse_toml(text, file, Transformer | Cable)  # type: ignore[arg-type]
     if isinstance(component, Transformer):
         _check_transformer(component, file)
     else:
@@ -60,39 +32,39 @@ def _check_transformer(transformer: Transformer, file: str) -> None:
     """Rules that span keys."""
     losses = transformer.losses
     if losses.eddy_percent is None and losses.k_rating is None:
-        _raise(file, "losses.eddy_percent", "expected the winding eddy loss in percent of I2R, or k_rating")
+        refuse(file, "losses.eddy_percent", "expected the winding eddy loss in percent of I2R, or k_rating")
     if transformer.lv_v > transformer.hv_v:
-        _raise(file, "lv_v", f"expected at most hv_v, {transformer.hv_v:g} V, got {transformer.lv_v:g}")
+        refuse(file, "lv_v", f"expected at most hv_v, {transformer.hv_v:g} V, got {transformer.lv_v:g}")
     for key, given, voltage in (
         ("hv_a", transformer.hv_a, transformer.hv_v),
         ("lv_a", transformer.lv_a, transformer.lv_v),
     ):
         computed = nominal_a(transformer.rated_kva, voltage)
         if given is not None and abs(given / computed - 1.0) > _RATED_CURRENT_TOLERANCE:
-            _raise(file, key, f"expected about {computed:.1f} A from rated_kva and voltage, got {given:g}")
+            refuse(file, key, f"expected about {computed:.1f} A from rated_kva and voltage, got {given:g}")
     if transformer.neutral_a is not None and transformer.measured_side == "hv":
-        _raise(file, "neutral_a", "expected none where the high-voltage side is measured")
+        refuse(file, "neutral_a", "expected none where the high-voltage side is measured")
     if transformer.dry:
         _check_dry(transformer, file)
     elif transformer.insulation_class is not None:
-        _raise(file, "insulation_class", "expected only with cooling = 'an'")
+        refuse(file, "insulation_class", "expected only with cooling = 'an'")
     model = thermal_model(transformer)
     order = list(model.hot_spot_c.values())
     if order != sorted(order):
-        _raise(file, "limits", f"expected hot spots rated <= normal <= long <= short, got {order}")
+        refuse(file, "limits", f"expected hot spots rated <= normal <= long <= short, got {order}")
     if model.assumed_ambient_c >= order[0]:
-        _raise(file, "thermal.assumed_ambient_c", f"expected less than the rated hot spot, {order[0]:g}")
+        refuse(file, "thermal.assumed_ambient_c", f"expected less than the rated hot spot, {order[0]:g}")
 
 
 def _check_dry(transformer: Transformer, file: str) -> None:
     if transformer.insulation_class is None:
-        _raise(
+        refuse(
             file,
             "insulation_class",
             "expected the class in degrees Celsius (for example 155) with cooling = 'an'",
         )
     if transformer.thermal.tau_winding_min is None:
-        _raise(file, "thermal.tau_winding_min", "expected the winding's time constant with cooling = 'an'")
+        refuse(file, "thermal.tau_winding_min", "expected the winding's time constant with cooling = 'an'")
     thermal, limits = transformer.thermal, transformer.limits
     foreign = [
         f"thermal.{key}"
@@ -106,7 +78,7 @@ def _check_dry(transformer: Transformer, file: str) -> None:
     ]
     foreign += ["thermal.enclosure_k"] if thermal.enclosure_k else []
     if foreign:
-        _raise(file, foreign[0], "expected only where there is oil, not with cooling = 'an'")
+        refuse(file, foreign[0], "expected only where there is oil, not with cooling = 'an'")
 
 
 def _check_cable(cable: Cable, file: str) -> None:
@@ -114,36 +86,25 @@ def _check_cable(cable: Cable, file: str) -> None:
     known = conductor_table()[cable.conductor].ohm_per_km
     if cable.ohm_per_km is None and f"{cable.cross_section_mm2:g}" not in known:
         sections = ", ".join(known)
-        _raise(file, "ohm_per_km", f"expected with a section that is none of {sections} mm2")
+        refuse(file, "ohm_per_km", f"expected with a section that is none of {sections} mm2")
     if cable.max_conductor_c <= cable.rated_ambient_c:
-        _raise(file, "max_conductor_c", f"expected more than rated_ambient_c, {cable.rated_ambient_c:g}")
+        refuse(file, "max_conductor_c", f"expected more than rated_ambient_c, {cable.rated_ambient_c:g}")
     if (cable.diameter_mm is None) != (cable.spacing_mm is None):
         missing = "diameter_mm" if cable.diameter_mm is None else "spacing_mm"
-        _raise(file, missing, "expected diameter_mm and spacing_mm together, or neither")
+        refuse(file, missing, "expected diameter_mm and spacing_mm together, or neither")
     if (
         cable.diameter_mm is not None
         and cable.spacing_mm is not None
         and cable.spacing_mm < cable.diameter_mm
     ):
-        _raise(file, "spacing_mm", f"expected at least diameter_mm, {cable.diameter_mm:g}, between axes")
+        refuse(file, "spacing_mm", f"expected at least diameter_mm, {cable.diameter_mm:g}, between axes")
     if cable.neutral_mm2 is None:
         if cable.neutral_rated_a is not None:
-            _raise(file, "neutral_rated_a", "expected only with neutral_mm2")
+            refuse(file, "neutral_rated_a", "expected only with neutral_mm2")
         if cable.loaded_conductors == 4:
-            _raise(file, "loaded_conductors", "expected 3 in a cable without neutral_mm2")
+            refuse(file, "loaded_conductors", "expected 3 in a cable without neutral_mm2")
 
 
 def read_component(file: Path) -> Component:
     """The component in ``file``; raises :class:`SettingsError` also where it cannot be read."""
-    try:
-        size = file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise SettingsError(f"{file}: (file): expected at most {MAX_FILE_BYTES} bytes, got {size}")
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{file}: (file): expected UTF-8 text: {error.reason} at byte {error.start}"
-        ) from error
-    except OSError as error:
-        raise SettingsError(f"{file}: (file): expected a readable file: {error.strerror}") from error
-    return parse_component(text, str(file))
+    return parse_component(read_toml_text(file, MAX_FILE_BYTES), str(file))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from flexcore.errors import SettingsError
-from flexcore.limits._toml import MAX_FILE_BYTES
 from flexcore.limits.files import limit_sets, parse_limit_set, read_limit_set
 from flexcore.limits.itic import parse_curve
 from flexcore.limits.schemes import parse_table, read_table
+from flexcore.tomlfile import MAX_FILE_BYTES
 from support.limits import HEAD, clause, small_set
 
 HARMONICS = """

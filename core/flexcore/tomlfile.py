@@ -26,7 +26,7 @@ def refuse(file: str, key: str, expectation: str) -> NoReturn:
 
 
 def parse_toml(text: str, file: str, kind: type[T]) -> T:
-    """TOML ``text`` as ``kind``, a :class:`msgspec.Struct`; ``file`` is named in errors.
+    """TOML ``text`` as ``kind``, a :class:`msgspec.Struct` or a union of tagged ones; errors name ``file``.
 
     Raises:
         SettingsError: not TOML, or not of that structure.
@@ -47,13 +47,13 @@ def parse_toml(text: str, file: str, kind: type[T]) -> T:
         refuse(file, key.removeprefix("$").removeprefix("."), _lower_first(what).replace("`", ""))
 
 
-def read_toml_text(file: Path | Traversable) -> str:
-    """The text of ``file``, bounded; raises :class:`SettingsError` where it cannot be read."""
+def read_toml_text(file: Path | Traversable, most_bytes: int = MAX_FILE_BYTES) -> str:
+    """The text of ``file``, at most ``most_bytes``; raises :class:`SettingsError` where it cannot be read."""
     try:
         with file.open("rb") as handle:
-            data = handle.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            refuse(str(file), "", f"expected at most {MAX_FILE_BYTES} bytes")
+            data = handle.read(most_bytes + 1)
+        if len(data) > most_bytes:
+            refuse(str(file), "", f"expected at most {most_bytes} bytes")
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         refuse(str(file), "", f"expected UTF-8 text: {error.reason} at byte {error.start}")
