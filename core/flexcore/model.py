@@ -49,7 +49,8 @@ class Measurement:
     """Values of one element over one interval.
 
     ``values`` maps a quantity's name (see :mod:`flexcore.quantities`) to its value in the unit that the
-    name ends in, or to None where it could not be measured. ``interval`` is ``200ms`` or ``3s``.
+    name ends in, or to None where it could not be measured. ``interval`` is ``200ms`` or ``3s``. ``spectra``
+    maps a spectrum's name to its values by order, from 0 on.
     """
 
     element: str
@@ -58,6 +59,7 @@ class Measurement:
     duration_ns: int
     values: dict[str, float | None]
     flags: tuple[Flag, ...] = ()
+    spectra: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from flexcore.errors import RecordingError
-from flexcore.simulator.comtrade import read_header, read_recording
+from flexcore.recordings import read_recording
+from flexcore.recordings.comtrade import read_header
 
 COUNT = 60
 RAW = np.array([[100 * np.sin(0.3 * k), 5.0 * k - 100] for k in range(COUNT)]).round().astype(int)
@@ -56,10 +57,10 @@ def write(folder: Path, header: bytes, data: bytes | None, suffix: str = ".dat")
 @pytest.mark.parametrize("form", ["ASCII", "BINARY", "BINARY32", "FLOAT32"])
 def test_every_format_and_revision(tmp_path: Path, form: str, revision: int) -> None:
     record = read_recording(write(tmp_path, cfg(form, revision), dat(form)))
-    header = record.header
-    assert header.rate_hz == Fraction(1200)
-    assert (header.station, header.revision, header.count) == ("Подстанция", revision, COUNT)
-    assert (header.frequency_hz, header.digitals) == (50.0, 3)
+    assert record.rate_hz == Fraction(1200)
+    assert record.title.startswith("Подстанция")
+    assert (record.form, record.count) == (f"COMTRADE {revision} {form}", COUNT)
+    assert record.frequency_hz == 50.0
     ua, values = record.channel(1)
     assert (ua.name, ua.phase, ua.unit) == ("Ua", "A", "kV")
     np.testing.assert_allclose(values, 0.5 * RAW[:, 0] + 1.0)
@@ -73,7 +74,7 @@ def test_every_format_and_revision(tmp_path: Path, form: str, revision: int) -> 
 
 def test_text_in_cp1251_and_data_in_capitals(tmp_path: Path) -> None:
     file = write(tmp_path, cfg("binary", encoding="cp1251"), dat("BINARY"), ".DAT")
-    assert read_recording(file).header.station == "Подстанция"
+    assert read_recording(file).title.split()[0] == "Подстанция"
 
 
 def test_records_beyond_the_promised_are_left_out(tmp_path: Path) -> None:
@@ -164,9 +165,9 @@ def test_bad_data_is_one_line_with_file_and_field(
 def test_without_a_rate_the_time_stamps_tell_it(tmp_path: Path) -> None:
     header = cfg("BINARY").replace(b"\n1\r\n1200,60", b"\n0\r\n0,60")
     record = read_recording(write(tmp_path, header, dat("BINARY")))
-    assert record.header.rate_hz == Fraction(1200)
+    assert record.rate_hz == Fraction(1200)
     text = read_recording(write(tmp_path, header.replace(b"BINARY", b"ASCII"), dat("ASCII")))
-    assert text.header.rate_hz == Fraction(1200)
+    assert text.rate_hz == Fraction(1200)
     uneven = bytearray(dat("BINARY"))
     struct.pack_into("<I", uneven, 14 * 30 + 4, 1)
     with pytest.raises(RecordingError, match="time stamps: expected an even rate"):
@@ -193,6 +194,6 @@ def test_real_recordings(name: str, channels: int, count: int, rate: int) -> Non
         pytest.skip(f"{file}: the recording is not here (FLEXCORE_DATA)")
     record = read_recording(file)
     assert record.values.shape[0] == channels
-    assert record.header.rate_hz == Fraction(rate)
+    assert record.rate_hz == Fraction(rate)
     assert np.isfinite(record.values).all()
     assert record.values.shape[1] == count
