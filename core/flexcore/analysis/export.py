@@ -16,9 +16,11 @@ from flexcore.quantities import BY_NAME
 class CsvExport:
     """Writes measurements to ``file``: start in seconds after ``zero_ns``, duration, flags, quantities.
 
-    A context manager and a ``write`` is a listener for :func:`flexcore.analysis.analyse_recording`. Columns are the known
-    quantities in their order; an empty cell is a value that could not be measured. Raises SettingsError
-    where the file cannot be written.
+    A context manager; :meth:`write` is a listener for :func:`flexcore.analysis.analyse_recording`. Columns
+    are the known quantities in their order; an empty cell is a value that could not be measured.
+
+    Raises:
+        SettingsError: the file cannot be written.
     """
 
     def __init__(self, file: Path, zero_ns: int, intervals: tuple[str, ...] = ("200ms", "3s")) -> None:

@@ -72,13 +72,18 @@ def guess_layout(recording: Recording, options: Options | None = None) -> Layout
             doubts.append(
                 f"{ident}: voltages between phases; taken to their star point, zero sequence unknown"
             )
+    unsure: dict[str, list[str]] = {}
     for n, group in enumerate(currents):
         ident = _identifier(group.key, f"f{n + 1}", used)
         at, sure = busbar_of(group, groups)
         sources[ident] = {f"i_{phase}": terms for phase, terms in group.phases.items()}
         elements.append(MappedElement(ident, {}, busbar=elements[at].id, name=group.key or f"Field {n + 1}"))
         if not sure:
-            doubts.append(f"{ident}: no name tells its busbar; {elements[at].id} is a guess")
+            unsure.setdefault(elements[at].id, []).append(ident)
+    doubts += [
+        f"{', '.join(fields)}: no name tells the busbar; {busbar} is a guess"
+        for busbar, fields in unsure.items()
+    ]
     by_order = [e.id for e, g in zip(elements, [*groups, *currents], strict=True) if not g.by_name]
     if by_order:
         doubts.append(f"{', '.join(by_order)}: grouped by the order in the file, not by name")
@@ -189,7 +194,7 @@ def _layout(
                 )
             nominal_v, nominal_from = (
                 nearest_level(rms),
-                "estimated: the usual level nearest to what is there",
+                "estimated as the usual level nearest to what is there",
             )
         busbars.append(Busbar(element.id, name, nominal_v, Sensor(n + 1)))
     station = Station(
@@ -221,7 +226,7 @@ def _frequency(
     if told is not None:
         nearest: Literal[50, 60] = 50 if abs(told - 50) < abs(told - 60) else 60
         if abs(told - nearest) <= 5.0:
-            return nearest, f"the file says {told:g} Hz"
+            return nearest, "the file"
     voltages = next(channels for channels in sources.values() if "u_l1" in channels)
     seen = seen_frequency(combine(recording, voltages["u_l1"]), float(recording.rate_hz))
     if not 40.0 <= seen <= 70.0:
@@ -229,7 +234,7 @@ def _frequency(
             f"{recording.source}: lf: expected 50 or 60 Hz, or a voltage that shows it",
             "or tell it: --nominal-hz",
         )
-    return (50 if seen < 55.0 else 60), "estimated from the voltages"
+    return (50 if seen < 55.0 else 60), "seen in the voltages"
 
 
 def _identifier(key: str, otherwise: str, used: set[str]) -> str:

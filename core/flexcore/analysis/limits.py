@@ -11,6 +11,13 @@ HARMONICS = 50
 LEAST_SAMPLES_PER_CYCLE = 8
 LEAST_ENGINE_HZ = 1000
 MOST_ENGINE_HZ = 100_000
+#: Seconds that are needed, and for what.
+_NEEDS = (
+    (3.0, "3-s values"),
+    (10.0, "10-s frequency"),
+    (600.0, "10-min values and flicker Pst"),
+    (7200.0, "2-h values and flicker Plt"),
+)
 
 
 def highest_order(rate_hz: Fraction, nominal_hz: int) -> int:
@@ -37,13 +44,10 @@ def say_limits(rate_hz: Fraction, nominal_hz: int, length_s: float) -> tuple[lis
         )
     if PASS * rate < 9000.0:
         cannot.append(f"what is above {PASS * rate:.0f} Hz (2 to 9 kHz: from 22500 Hz on)")
-    cannot.append(f"transients shorter than {2e6 / rate:.3g} us")
-    for seconds, what in (
-        (3.0, "3-s values"),
-        (10.0, "10-s frequency"),
-        (600.0, "10-min values, flicker Pst"),
-        (7200.0, "2-h values, flicker Plt"),
-    ):
-        if length_s < seconds:
-            cannot.append(f"{what}: the recording is {length_s:.4g} s long")
+    shortest_us = 2e6 / rate
+    shortest = f"{shortest_us / 1000.0:.3g} ms" if shortest_us >= 1000.0 else f"{shortest_us:.3g} us"
+    cannot.append(f"transients shorter than {shortest}")
+    lacking = [what for seconds, what in _NEEDS if length_s < seconds]
+    if lacking:
+        cannot.append(f"{', '.join(lacking)}: what is analysed is {length_s:.4g} s long")
     return gives, cannot

@@ -24,7 +24,7 @@ def render(analysis: Analysis, *, full: bool = False) -> str:
         _recording(analysis),
         _mapping(analysis),
         _rate(analysis),
-        *(_busbar(element, full) for element in analysis.elements if element.kind == "busbar"),
+        *(_busbar(element) for element in analysis.elements if element.kind == "busbar"),
         _fields(analysis),
         _events(analysis, full),
         _gaps(analysis, full),
@@ -123,7 +123,7 @@ def _mapping(analysis: Analysis) -> str:
         rows.append([element.id, element.kind, at, _numbers(element), short(element.name, 40)])
     lines += table(rows, _LEFT * 5)
     lines += wrapped(
-        "nominal", f"voltage {mapping.nominal_v_from}; {mapping.nominal_hz} Hz: {mapping.nominal_hz_from}"
+        "nominal", f"voltage {mapping.nominal_v_from}; {mapping.nominal_hz} Hz by {mapping.nominal_hz_from}"
     )
     for doubt in mapping.doubts:
         lines += wrapped("look at", doubt)
@@ -170,21 +170,27 @@ def _first_interval(element: ElementResult) -> tuple[str, IntervalResult] | None
 def _flags(result: IntervalResult) -> str:
     if not result.flags:
         return "none flagged"
-    return "flagged: " + ", ".join(f"{flag} {count}" for flag, count in result.flags.items())
+    return "flagged " + ", ".join(f"{flag} {count}" for flag, count in result.flags.items())
 
 
-def _busbar(element: ElementResult, full: bool) -> str:
-    del full
-    first = _first_interval(element)
+def _busbar(element: ElementResult) -> str:
     udin_v = element.udin_v or 0.0
     factor, unit = scale_for("V", udin_v)
-    head = f"Busbar {element.id}   Udin {udin_v / factor:.5g} {unit} ({_volts(element.nominal_v or 0.0)} between phases)"
+    lines = [_title(f"Busbar {element.id}   {element.name}")]
+    declared = f"{udin_v / factor:.5g} {unit} to earth, {_volts(element.nominal_v or 0.0)} between phases"
+    steps = [use.step for use in element.channels if use.step is not None]
+    if steps:
+        declared += f"; the file's smallest step is {100.0 * max(steps) / udin_v:.2g} % of that"
+    lines += wrapped("declared", declared)
+    return "\n".join([*lines, *_windows(element), *_quantities(element)])
+
+
+def _windows(element: ElementResult) -> list[str]:
+    first = _first_interval(element)
     if first is None:
-        return f"{head}\n  too short: not one window of 200 ms could be measured"
+        return wrapped("windows", "none: too short, or no voltage to follow")
     interval, result = first
-    shown = _LONGEST.get(interval, interval)
-    head += f"; {result.count} windows of {shown}, {_flags(result)}"
-    return "\n".join([*wrapped("", head, indent=0, column=0), *_quantities(element)])
+    return wrapped("windows", f"{result.count} of {_LONGEST.get(interval, interval)}, {_flags(result)}")
 
 
 def _quantities(element: ElementResult) -> list[str]:
@@ -220,7 +226,7 @@ def _fields(analysis: Analysis) -> str:
     fields = [element for element in analysis.elements if element.kind == "field"]
     if not fields:
         return ""
-    rows = [["", "bus", "I L1", "I L2", "I L3", "I N", "I max", "at s", "P", "Q", "S", "PF"]]
+    rows = [["", "bus", "I L1", "I L2", "I L3", "I N", "I max", "at s", "P", "Q", "S", "PF", "name"]]
     for element in fields:
         first = _first_interval(element)
         found = first[1].quantities if first is not None else {}
@@ -235,10 +241,11 @@ def _fields(analysis: Analysis) -> str:
                 "-" if largest is None else f"{largest.max_at_s:.3f}",
                 *(_mean(found.get(name), with_prefix=True) for name in ("p_w", "q_var", "s_va")),
                 _mean(found.get("pf")),
+                element.name,
             ]
         )
     lines = ["Fields     mean over all windows of 200 ms; currents in A, powers in W, var and VA"]
-    return "\n".join([*lines, *table(rows, "<<" + ">" * 10)])
+    return "\n".join([*lines, *table(rows, "<<" + ">" * 10 + "<")])
 
 
 def _mean(found: Statistic | None, *, with_prefix: bool = False) -> str:
@@ -247,7 +254,7 @@ def _mean(found: Statistic | None, *, with_prefix: bool = False) -> str:
     if not with_prefix:
         return f"{found.mean:.3f}" if found.unit == "" else figure(found.mean, found.unit)
     factor, unit = scale_for(found.unit, found.mean)
-    return f"{found.mean / factor:.4g} {unit.removesuffix(found.unit)}".rstrip()
+    return f"{found.mean / factor:.4g}{unit.removesuffix(found.unit)}"
 
 
 def _clock(start: str | None) -> str:
@@ -271,8 +278,6 @@ def _events(analysis: Analysis, full: bool) -> str:
     for event in events if full else events[:MOST_ROWS]:
         factor, unit = scale_for("V", event.extreme_v or 0.0)
         notes = [*event.flags, *(f"{name}={value:.4g}" for name, value in event.detail.items())]
-        if event.open:
-            notes.append("runs on at the end")
         rows.append(
             [
                 f"{event.at_s:.3f}",
@@ -287,6 +292,8 @@ def _events(analysis: Analysis, full: bool) -> str:
             ]
         )
     lines = [f"Events     {len(events)}: {_kinds(events)}", *table(rows, "><<<<>>><")]
+    if any(event.open for event in events):
+        lines.append("  > : runs on where the recording ends")
     if not full and len(events) > MOST_ROWS:
         lines.append(f"  and {len(events) - MOST_ROWS} more (--full)")
     return "\n".join(lines)
@@ -313,11 +320,8 @@ def _gaps(analysis: Analysis, full: bool) -> str:
 
 
 def _all_quantities(element: ElementResult) -> str:
-    first = _first_interval(element)
-    if first is None:
-        return ""
-    head = f"Field {element.id} at {element.busbar}   {first[1].count} windows, {_flags(first[1])}"
-    return "\n".join([_title(head), *_quantities(element)])
+    lines = [_title(f"Field {element.id} at {element.busbar}   {element.name}")]
+    return "\n".join([*lines, *_windows(element), *_quantities(element)])
 
 
 def _spectra(element: ElementResult) -> str:

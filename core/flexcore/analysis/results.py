@@ -12,7 +12,10 @@ SCHEMA = "flexcore-analysis-1"
 
 
 class RecordingInfo(msgspec.Struct, frozen=True):
-    """The file. ``start`` is ISO 8601 as the file's clock shows it, with its zone where that is known."""
+    """The file, of which ``from_s`` to ``to_s`` was analysed; ``notes`` say what was decided about it.
+
+    ``start`` is ISO 8601 as the file's clock shows it, with its zone where that is known.
+    """
 
     file: str
     form: str

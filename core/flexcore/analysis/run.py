@@ -36,6 +36,9 @@ from flexcore.errors import RecordingError, SettingsError
 from flexcore.recordings import Recording
 from flexcore.station import Busbar, Field, Station
 
+#: A channel that is later than this is a header that lies.
+MOST_SKEW_US = 100_000.0
+
 
 def analyse_recording(
     recording: Recording,
@@ -57,14 +60,15 @@ def analyse_recording(
     layout = layout or guess_layout(recording, options)
     nominal_hz = layout.station.station.nominal_frequency_hz
     factor = _factor(recording, nominal_hz)
-    begin, end = _cut(recording, options)
+    notes = list(recording.notes)
+    begin, end = _cut(recording, options, _margin(recording, layout, options, factor, notes))
     rate_hz = recording.rate_hz * factor
     engine_hz = round(rate_hz)
     start_ns = recording.start_ns or 0
     first = round(Fraction(start_ns * engine_hz, NS)) + begin * factor
     clock = Clock(rate_hz, engine_hz, start_ns, begin * factor, first)
-    warnings = _warnings(recording, layout, factor)
-    signals = _signals(recording, layout, options, factor, begin, end, warnings)
+    warnings = _warnings(recording, layout)
+    signals = _signals(recording, layout, options, factor, begin, end)
     station = _station(layout.station, engine_hz)
     engine = StationAnalyser(station)
     heard = Heard(
@@ -78,7 +82,7 @@ def analyse_recording(
             warnings.append(f"the engine refused {engine.counters[name]} blocks ({name})")
     gives, cannot = say_limits(recording.rate_hz, nominal_hz, (end - begin) / float(recording.rate_hz))
     return Analysis(
-        recording=_info(recording, begin, end),
+        recording=_info(recording, begin, end, notes),
         mapping=Mapping(
             origin=layout.origin,
             side=_side(recording, layout),
@@ -118,7 +122,26 @@ def _factor(recording: Recording, nominal_hz: int) -> int:
     return math.ceil(LEAST_ENGINE_HZ / rate)
 
 
-def _cut(recording: Recording, options: Options) -> tuple[int, int]:
+def _margin(recording: Recording, layout: Layout, options: Options, factor: int, notes: list[str]) -> int:
+    """Samples at both ends of the recording where the interpolation knows no value; raises RecordingError."""
+    rate = float(recording.rate_hz)
+    skew_us = 0.0
+    for row in layout.rows if options.correct_skew else ():
+        channel = recording.channels[row]
+        if abs(channel.skew_us) > MOST_SKEW_US:
+            told = f"expected at most 0.1 s, got {channel.skew_us:g} us"
+            raise RecordingError(f"{recording.source}: channel {channel.number}: skew: {told}")
+        skew_us = max(skew_us, abs(channel.skew_us))
+    if factor > 1:
+        notes.append(f"{rate:.6g} Hz is too slow for the engine: interpolated to {factor} times as much")
+    if skew_us:
+        notes.append(f"the channels' skew, up to {skew_us:g} us, is taken out (--no-skew leaves it)")
+    if factor == 1 and not skew_us:
+        return 0
+    return HALF + 1 + math.ceil(skew_us * 1e-6 * rate)
+
+
+def _cut(recording: Recording, options: Options, margin: int) -> tuple[int, int]:
     """First sample and sample after the last; raises SettingsError."""
     rate = float(recording.rate_hz)
     begin = 0 if options.from_s is None else max(0, math.ceil(options.from_s * rate - 1e-6))
@@ -127,6 +150,7 @@ def _cut(recording: Recording, options: Options) -> tuple[int, int]:
         if options.to_s is None
         else min(recording.count, math.ceil(options.to_s * rate - 1e-6))
     )
+    begin, end = max(begin, margin), min(end, recording.count - margin)
     if begin >= end:
         length_s = recording.count / rate
         raise SettingsError(f"--from, --to: expected a part of the recording, which is {length_s:g} s long")
@@ -145,41 +169,28 @@ def _signals(
     factor: int,
     begin: int,
     end: int,
-    warnings: list[str],
 ) -> dict[str, Signal]:
     """Each element's samples as the engine gets them."""
     rate = float(recording.rate_hz)
-    largest_us = 0.0
     signals = {}
     # the filter needs samples around what is asked for
-    low, high = max(0, begin - 4 * HALF), min(recording.count, end + 4 * HALF)
+    around = 2 * HALF + math.ceil(MOST_SKEW_US * 1e-6 * rate)
+    low, high = max(0, begin - around), min(recording.count, end + around)
     for element, channels in layout.sources.items():
         rows = []
         for terms in channels.values():
             total = np.zeros((end - begin) * factor)
             for row, scale in terms:
                 skew_us = recording.channels[row].skew_us if options.correct_skew else 0.0
-                if abs(skew_us) > 1e6:
-                    raise RecordingError(
-                        f"{recording.source}: channel {recording.channels[row].number}: skew: "
-                        f"expected at most a second, got {skew_us:g} us"
-                    )
-                largest_us = max(largest_us, abs(skew_us))
                 x = interpolate(recording.values[row, low:high], skew_us * 1e-6 * rate, factor)
                 total += scale * x[(begin - low) * factor : (end - low) * factor]
             rows.append(total.astype(np.float32))
         signals[element] = Signal(tuple(channels), np.array(rows))
-    if largest_us:
-        warnings.append(
-            f"the channels' skew, up to {largest_us:g} us, is taken out; true up to {0.4 * rate:.0f} Hz"
-        )
     return signals
 
 
-def _warnings(recording: Recording, layout: Layout, factor: int) -> list[str]:
+def _warnings(recording: Recording, layout: Layout) -> list[str]:
     rate, out = float(recording.rate_hz), []
-    if factor > 1:
-        out.append(f"{rate:.6g} Hz is too slow for the engine: interpolated to {factor} times as much")
     nominal_hz = layout.station.station.nominal_frequency_hz
     for busbar in layout.station.busbar:
         row, _ = layout.sources[busbar.id]["u_l1"][0]
@@ -191,9 +202,8 @@ def _warnings(recording: Recording, layout: Layout, factor: int) -> list[str]:
     for row in sorted(layout.rows):
         channel = recording.channels[row]
         if channel.clipped:
-            out.append(
-                f"channel {channel.number} {channel.name}: {channel.clipped} samples are at the end of its range"
-            )
+            ends = f"{channel.clipped} samples are at the end of its range"
+            out.append(f"channel {channel.number} {channel.name}: {ends}")
     return out
 
 
@@ -208,7 +218,7 @@ def _side(recording: Recording, layout: Layout) -> str:
     return "; ".join(text for side, text in words.items() if side in sides)
 
 
-def _info(recording: Recording, begin: int, end: int) -> RecordingInfo:
+def _info(recording: Recording, begin: int, end: int, notes: list[str]) -> RecordingInfo:
     rate = float(recording.rate_hz)
     start = None if recording.start_ns is None else shown(recording.start_ns, recording.zone_s)
     zone = None
@@ -226,7 +236,7 @@ def _info(recording: Recording, begin: int, end: int) -> RecordingInfo:
         zone=zone,
         from_s=begin / rate,
         to_s=end / rate,
-        notes=recording.notes,
+        notes=tuple(notes),
     )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from flexcore.recordings.archive import read_archive
 from flexcore.recordings.comtrade import read_comtrade
 from flexcore.recordings.faults import MAX_RATE_HZ, fail
 from flexcore.recordings.recording import Recording
 from flexcore.recordings.table import read_table
+
+#: No voltage or current is larger in any unit, and the engine's single precision still holds it.
+_ABSURD = 1e15
 
 _READERS = {
     ".cfg": read_comtrade,
@@ -38,4 +43,8 @@ def read_recording(file: Path, rate_hz: float | Fraction | None = None) -> Recor
         rate = Fraction(rate_hz).limit_denominator(1_000_000)
         if not 0 < rate <= MAX_RATE_HZ:
             fail(file, "--rate", f"expected a rate up to 10 MHz, got {float(rate_hz):g}")
-    return reader(file, rate)
+    recording = reader(file, rate)
+    for channel, values in zip(recording.channels, recording.values, strict=True):
+        if values.size and max(np.fmax.reduce(values), -np.fmin.reduce(values)) > _ABSURD:
+            fail(file, f"channel {channel.number}", "expected values of a power system, got some above 1e15")
+    return recording

@@ -31,7 +31,9 @@ _UNIT = re.compile(
     r"^(?P<name>.*?)\s*(?:\[(?P<square>[^\]]*)\]|\((?P<round>[^)]*)\)"
     r"|(?:/|(?<=[0-9nN])[_ ])(?P<tail>[kmM]?[VAva])|[_ ](?P<clear>[kmM]?V|kA|mA))$"
 )
-_TIME_NAME = re.compile(r"^(t|time|times|zeit|tijd|date|datum|datetime|timestamp|время)\b", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"^(t|time|times|zeit|tijd|date|datum|datetime|timestamp|время)(?![A-Za-zЀ-ӿ])", re.IGNORECASE
+)
 _TIME_UNIT = re.compile(r"(?<![a-zA-Z])(s|sec|seconds|ms|us|µs|μs|ns)\W*$", re.IGNORECASE)
 _TIME_FACTOR = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _ISO = re.compile(
