@@ -203,7 +203,7 @@ def _quantities(element: ElementResult) -> list[str]:
             if name not in seen:
                 seen.add(name)
                 rows.append(_quantity(name, interval, found))
-    return table(rows, "<>>>>><<")
+    return table(rows, "<>>>>><<") if seen else []
 
 
 def _quantity(name: str, interval: str, found: Statistic) -> list[str]:

@@ -58,7 +58,8 @@ def _binary(raw: bytes, file: Path, header: Header) -> tuple[Values, Values]:
         fail(file, "sample number", "expected to count by one: not of this .cfg")
     stamps = table["time"].astype(np.float64)
     stamps[table["time"] == _NO_STAMP] = np.nan
-    return stamps, table["analog"].T.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling not-a-number
+        return stamps, table["analog"].T.astype(np.float64)
 
 
 def _ascii(raw: bytes, file: Path, header: Header) -> tuple[Values, Values]:
