@@ -226,7 +226,7 @@ def _frequency(
     if told is not None:
         nearest: Literal[50, 60] = 50 if abs(told - 50) < abs(told - 60) else 60
         if abs(told - nearest) <= 5.0:
-            return nearest, "the file"
+            return nearest, "as the file says"
     voltages = next(channels for channels in sources.values() if "u_l1" in channels)
     seen = seen_frequency(combine(recording, voltages["u_l1"]), float(recording.rate_hz))
     if not 40.0 <= seen <= 70.0:

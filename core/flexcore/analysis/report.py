@@ -123,7 +123,7 @@ def _mapping(analysis: Analysis) -> str:
         rows.append([element.id, element.kind, at, _numbers(element), short(element.name, 40)])
     lines += table(rows, _LEFT * 5)
     lines += wrapped(
-        "nominal", f"voltage {mapping.nominal_v_from}; {mapping.nominal_hz} Hz by {mapping.nominal_hz_from}"
+        "nominal", f"voltage {mapping.nominal_v_from}; {mapping.nominal_hz} Hz ({mapping.nominal_hz_from})"
     )
     for doubt in mapping.doubts:
         lines += wrapped("look at", doubt)
