@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flexcore.simulator.comtrade import read_recording
-from flexcore.simulator.replay import read_map, rows
+from flexcore.recordings import read_recording
+from flexcore.recordings.channelmap import read_map
+from flexcore.simulator.replay import rows
 from flexcore.simulator.resampling import resample
 from flexcore.station import read_station
 from support.pq_reference import Found, cycle_rms, polyphase, powers, window_rms
@@ -67,7 +68,7 @@ def wisp2(station_file: Path, map_file: Path) -> Truth:
     cfg = waveform(RECORDING)
     station, recording = read_station(station_file), read_recording(cfg)
     values = rows(recording, station, read_map(map_file), str(map_file))
-    sent = resample(values, recording.header.rate_hz, RATE_HZ, 50.0)
+    sent = resample(values, recording.rate_hz, RATE_HZ, 50.0)
     signals: dict[str, dict[str, Array]] = {}
     remaining = iter(sent)
     for element in station.elements:

@@ -16,8 +16,9 @@ from flexcore.desk.box import ROOT, DeskError
 from flexcore.desk.children import Child
 from flexcore.desk.watch import BusWitness, PageViewer, PageWitness, fetch_certificate
 from flexcore.errors import SettingsError
-from flexcore.simulator.comtrade import read_recording
-from flexcore.simulator.replay import read_map, rows
+from flexcore.recordings import read_recording
+from flexcore.recordings.channelmap import read_map
+from flexcore.simulator.replay import rows
 from flexcore.station import Station, read_station
 
 _log = logging.getLogger(__name__)

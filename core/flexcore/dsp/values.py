@@ -106,8 +106,11 @@ def long_voltage_values(layout: VoltageRow, row: Float64, udin_v: float) -> Valu
         under, over = math.sqrt(base[layout.under + n]), math.sqrt(base[layout.over + n])
         values[f"u_under_{x}_percent"] = max(0.0, 100.0 * (udin_v - under) / udin_v)
         values[f"u_over_{x}_percent"] = max(0.0, 100.0 * (over - udin_v) / udin_v)
-        values[f"thd40_u_{x}_percent"] = _percent(
-            base[layout.distortion_40 + n], base[layout.fundamental + n], floor
+        # A sampling rate that does not give order 40 does not give this value either.
+        values[f"thd40_u_{x}_percent"] = (
+            _percent(base[layout.distortion_40 + n], base[layout.fundamental + n], floor)
+            if layout.orders >= 40
+            else None
         )
         for k in range(layout.signals):
             values[f"msv{k + 1}_{x}_v"] = math.sqrt(base[layout.signal + 3 * k + n])

@@ -108,8 +108,9 @@ def _signal(options: argparse.Namespace, station: Station) -> Signal:
         script = disturbances.Script(scripted, options.dip_every, station.acquire.rate_hz)
         return Generator(station, options.seed, script)
     # SciPy is needed here alone
-    from flexcore.simulator.comtrade import read_recording
-    from flexcore.simulator.replay import Replay, ReplaySettings, read_map, rows
+    from flexcore.recordings import read_recording
+    from flexcore.recordings.channelmap import read_map
+    from flexcore.simulator.replay import Replay, ReplaySettings, rows
 
     if options.map is None:
         raise SettingsError("--map: expected the map of the recording's channels to the station's")

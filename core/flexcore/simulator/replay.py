@@ -5,44 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 
-from flexcore.errors import RecordingError, SettingsError
-from flexcore.simulator.comtrade import Recording
+from flexcore.errors import RecordingError
+from flexcore.recordings import Recording
+from flexcore.recordings.channelmap import ChannelMap, find_rows
 from flexcore.simulator.resampling import SteadyState, Values, resample
 from flexcore.simulator.samples import Array, Chunk, Notice
 from flexcore.station import Station
-
-#: To volt and ampere.
-_UNITS = {"V": ("V", 1.0), "KV": ("V", 1e3), "MV": ("V", 1e6), "A": ("A", 1.0), "KA": ("A", 1e3)}
-
-
-class MappedElement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[element]]``: the station's channel to the recording's channel, by number or by name."""
-
-    id: Annotated[str, Meta(min_length=1)]
-    channels: dict[str, int | str]
-
-
-class ReplayMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which channel of a recording is which of the station's."""
-
-    element: Annotated[tuple[MappedElement, ...], Meta(min_length=1)]
-
-
-def read_map(file: Path) -> ReplayMap:
-    """The map in TOML ``file``; raises :class:`~flexcore.errors.SettingsError`."""
-    try:
-        return msgspec.toml.decode(file.read_bytes(), type=ReplayMap)
-    except OSError as error:
-        raise SettingsError(f"{file}: (file): expected a readable file: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +25,30 @@ class ReplaySettings:
     pause_s: float | None = None
 
 
-def rows(recording: Recording, station: Station, mapping: ReplayMap, file: str) -> Values:
+def rows(recording: Recording, station: Station, mapping: ChannelMap, file: str) -> Values:
     """The station's channels out of the recording, in V and A, shape (channels, samples).
 
     Raises:
         SettingsError: the map does not cover the station or names what is not there.
         RecordingError: a mapped channel is in another unit, or has missing samples.
     """
-    by_id = {m.id: m.channels for m in mapping.element}
+    wanted = {element.id: element.channels for element in station.elements}
     out = []
-    for element in station.elements:
-        if element.id not in by_id:
-            raise SettingsError(f"{file}: element: expected one with id {element.id!r}")
-        for name in element.channels:
-            key = by_id[element.id].get(name)
-            if key is None:
-                raise SettingsError(
-                    f"{file}: {element.id}.channels.{name}: expected a channel of the recording"
-                )
-            try:
-                analog, values = recording.channel(key)
-            except KeyError as error:
-                raise SettingsError(
-                    f"{file}: {element.id}.channels.{name}: expected a channel of the recording, got {key!r}"
-                ) from error
-            unit, factor = _UNITS.get(analog.unit.upper(), ("", 0.0))
-            if unit != ("V" if name.startswith("u") else "A"):
-                raise RecordingError(f"{element.id}.{name}: channel {key!r}: unit: got {analog.unit!r}")
+    for element, channels in find_rows(recording, wanted, mapping, file).items():
+        for name, (row, factor) in channels.items():
+            values = recording.values[row]
             if not np.isfinite(values).all():
-                raise RecordingError(f"{element.id}.{name}: channel {key!r}: expected no missing samples")
+                key = recording.channels[row].number
+                raise RecordingError(f"{element}.{name}: channel {key}: expected no missing samples")
             out.append(values * factor)
     return np.array(out)
+
+
+def _whole(rate_hz: Fraction) -> Fraction:
+    """In whole hertz where that is 0.1 % off at most: a relay that follows the mains' frequency is off by
+    some 0.01 %, and its samples are played as if it were not."""
+    whole = Fraction(round(rate_hz))
+    return whole if whole and abs(rate_hz / whole - 1) < Fraction(1, 1000) else rate_hz
 
 
 class Replay:
@@ -98,8 +62,9 @@ class Replay:
         frequency_hz: float,
         settings: ReplaySettings,
     ) -> None:
-        source_hz = float(recording.header.rate_hz)
-        self._body = resample(values, recording.header.rate_hz, rate_hz, frequency_hz).astype(np.float32)
+        source = _whole(recording.rate_hz)
+        source_hz = float(source)
+        self._body = resample(values, source, rate_hz, frequency_hz).astype(np.float32)
         # a whole number of cycles and of samples: the lead-in and the lead-out are rings
         period = Fraction(rate_hz) / Fraction(frequency_hz)
         self._period = period.numerator

@@ -13,16 +13,10 @@ import pytest
 pytest.importorskip("scipy")
 
 from flexcore.errors import RecordingError, SettingsError
+from flexcore.recordings import Channel, Recording, read_recording
+from flexcore.recordings.channelmap import ChannelMap, MappedElement, read_map
 from flexcore.simulator import files
-from flexcore.simulator.comtrade import Analog, Header, Recording, read_recording
-from flexcore.simulator.replay import (
-    MappedElement,
-    Replay,
-    ReplayMap,
-    ReplaySettings,
-    read_map,
-    rows,
-)
+from flexcore.simulator.replay import Replay, ReplaySettings, rows
 from flexcore.simulator.resampling import SteadyState, Values, resample
 from flexcore.simulator.samples import Array, Chunk, Notice
 from flexcore.station import read_station
@@ -87,10 +81,10 @@ def recording() -> Recording:
     turns = [2 * np.pi * n / 3 for n in range(3)]
     u = [level * 8.0 * np.cos(2 * np.pi * 50 * t - turn) for turn in turns]
     i = [level * 100.0 * np.cos(2 * np.pi * 50 * t - turn - 0.3) for turn in turns]
-    analogs = [Analog(n + 1, f"u{n + 1}", "", "kV", 1.0, 0.0, 0.0, 1.0) for n in range(3)]
-    analogs += [Analog(n + 4, f"i{n + 1}", "", "A", 1.0, 0.0, 0.0, 1.0) for n in range(4)]
-    header = Header("s", 1999, tuple(analogs), 0, 50.0, Fraction(1200), 1200, "BINARY")
-    return Recording(header, np.array([*u, *i, np.zeros(1200)]))
+    channels = [Channel(n + 1, f"u{n + 1}", unit="kV") for n in range(3)]
+    channels += [Channel(n + 4, f"i{n + 1}", unit="A") for n in range(4)]
+    values = np.array([*u, *i, np.zeros(1200)])
+    return Recording("s.cfg", "COMTRADE", "s", tuple(channels), values, Fraction(1200), 50.0)
 
 
 TEXT = """
@@ -174,7 +168,7 @@ def test_between_two_plays_the_index_jumps(tmp_path: Path) -> None:
         (MAP.replace('"bb1"', '"bb2"'), "expected one with id 'bb1'"),
         (MAP.replace("u_l1 = 1, ", ""), "bb1.channels.u_l1: expected a channel"),
         (MAP.replace('"u2"', '"u9"'), "bb1.channels.u_l2: expected a channel of the recording, got 'u9'"),
-        (MAP.replace("u_l3 = 3", "u_l3 = 4"), "bb1.u_l3: channel 4: unit: got 'A'"),
+        (MAP.replace("u_l3 = 3", "u_l3 = 4"), "bb1.u_l3: channel 4: unit: expected V, got 'A'"),
         (MAP.replace("u_l3 = 3", "u_l3 = true"), "element"),
     ],
 )
@@ -189,7 +183,8 @@ def test_missing_samples_are_not_played(tmp_path: Path) -> None:
     (tmp_path / "station.toml").write_text(TEXT)
     record = recording()
     record.values[0, 7] = np.nan
-    mapping = ReplayMap((MappedElement("bb1", {"u_l1": 1, "u_l2": 2, "u_l3": 3}),))
+    busbar = MappedElement("bb1", {"u_l1": 1, "u_l2": 2, "u_l3": 3})
+    mapping = ChannelMap((busbar, MappedElement("f1", {"i_l1": 4, "i_l2": 5, "i_l3": 6, "i_n": 7})))
     with pytest.raises(RecordingError, match="expected no missing samples"):
         rows(record, read_station(tmp_path / "station.toml"), mapping, "map")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from flexcore.errors import RecordingError
-from flexcore.simulator.comtrade import read_header, read_recording
+from flexcore.recordings import read_recording
+from flexcore.recordings.comtrade import read_header
+from support.comtrade_files import Written
+from support.recording import read_binary, waveform
 
 COUNT = 60
 RAW = np.array([[100 * np.sin(0.3 * k), 5.0 * k - 100] for k in range(COUNT)]).round().astype(int)
@@ -56,10 +59,10 @@ def write(folder: Path, header: bytes, data: bytes | None, suffix: str = ".dat")
 @pytest.mark.parametrize("form", ["ASCII", "BINARY", "BINARY32", "FLOAT32"])
 def test_every_format_and_revision(tmp_path: Path, form: str, revision: int) -> None:
     record = read_recording(write(tmp_path, cfg(form, revision), dat(form)))
-    header = record.header
-    assert header.rate_hz == Fraction(1200)
-    assert (header.station, header.revision, header.count) == ("Подстанция", revision, COUNT)
-    assert (header.frequency_hz, header.digitals) == (50.0, 3)
+    assert record.rate_hz == Fraction(1200)
+    assert record.title.startswith("Подстанция")
+    assert (record.form, record.count) == (f"COMTRADE {revision} {form}", COUNT)
+    assert record.frequency_hz == 50.0
     ua, values = record.channel(1)
     assert (ua.name, ua.phase, ua.unit) == ("Ua", "A", "kV")
     np.testing.assert_allclose(values, 0.5 * RAW[:, 0] + 1.0)
@@ -73,7 +76,7 @@ def test_every_format_and_revision(tmp_path: Path, form: str, revision: int) -> 
 
 def test_text_in_cp1251_and_data_in_capitals(tmp_path: Path) -> None:
     file = write(tmp_path, cfg("binary", encoding="cp1251"), dat("BINARY"), ".DAT")
-    assert read_recording(file).header.station == "Подстанция"
+    assert read_recording(file).title.split()[0] == "Подстанция"
 
 
 def test_records_beyond_the_promised_are_left_out(tmp_path: Path) -> None:
@@ -115,7 +118,14 @@ def replace(old: bytes, new: bytes) -> Change:
         (replace(b"200.0,5.0,S", b"200.0,0,S"), "primary, secondary"),
         (replace(b"1,Ua,A,,kV,0.5", b"1,Ua"), "line 3: analogue channel 1: expected at least 10 columns"),
         (replace(b"\n50\r", b"\nfifty\r"), "lf: expected a number"),
-        (replace(b"\n1\r\n1200", b"\n2\r\n1200"), "nrates: expected one sampling rate, got 2"),
+        (replace(b"\n1\r\n1200", b"\n2\r\n1200"), "line 11: samp: expected a number"),
+        (replace(b"\n1\r\n1200,60", b"\n2\r\n1200,60\r\n2400,60"), "line 11: endsamp: expected 61"),
+        (replace(b"\n50\r", b"\n-50\r"), "lf: expected a frequency"),
+        (replace(b"BINARY\r\n1\r\n", b"BINARY\r\n0\r\n"), "timemult: expected a positive number"),
+        (replace(b"1200,60", b"1e-300,60"), "samp: expected a rate"),
+        (replace(b"0.5,1.0", b"1_0,1.0"), "a: expected a number, got '1_0'"),
+        (replace(b"0.5,1.0", b"1e40,1.0"), "channel 1: expected values of a power system"),
+        (replace(b"0.5,1.0", b"1e308,1.0"), "factors that give finite"),
         (replace(b"1200,60", b"0,60"), "samp: expected a rate"),
         (replace(b"1200,60", b"1200,0"), "endsamp: expected 1"),
         (replace(b"1200,60", b"1200"), "samp,endsamp"),
@@ -164,9 +174,10 @@ def test_bad_data_is_one_line_with_file_and_field(
 def test_without_a_rate_the_time_stamps_tell_it(tmp_path: Path) -> None:
     header = cfg("BINARY").replace(b"\n1\r\n1200,60", b"\n0\r\n0,60")
     record = read_recording(write(tmp_path, header, dat("BINARY")))
-    assert record.header.rate_hz == Fraction(1200)
+    # 833 us: what the file says, and not what it may have meant
+    assert record.rate_hz == Fraction(1_000_000, 833)
     text = read_recording(write(tmp_path, header.replace(b"BINARY", b"ASCII"), dat("ASCII")))
-    assert text.header.rate_hz == Fraction(1200)
+    assert text.rate_hz == Fraction(1_000_000, 833)
     uneven = bytearray(dat("BINARY"))
     struct.pack_into("<I", uneven, 14 * 30 + 4, 1)
     with pytest.raises(RecordingError, match="time stamps: expected an even rate"):
@@ -178,21 +189,124 @@ def test_no_file_at_all(tmp_path: Path) -> None:
         read_header(tmp_path / "none.cfg")
 
 
-def recordings() -> Path:
-    root = Path(__file__).parents[3]
-    return Path(os.environ.get("FLEXCORE_DATA", root.parent / "shared" / "data")) / "waveforms"
+@pytest.mark.parametrize(
+    ("name", "channels", "count", "rate"),
+    [
+        ("wisp2_110kV_2bus_11fields_50Hz", 55, 19_679, 1200.0),
+        ("wisp3_interruption_50Hz", 24, 1360, 1359 / 1.698295),
+    ],
+)
+def test_real_recordings(name: str, channels: int, count: int, rate: float) -> None:
+    record = read_recording(waveform(name))
+    assert record.values.shape == (channels, count)
+    assert float(record.rate_hz) == pytest.approx(rate, rel=1e-9)
+    assert np.isfinite(record.values).all()
+
+
+def test_the_reader_agrees_with_an_independent_one() -> None:
+    file = waveform("wisp2_110kV_2bus_11fields_50Hz")
+    alone, rate_hz = read_binary(file)
+    record = read_recording(file)
+    assert rate_hz == record.rate_hz
+    for name, values in alone.items():
+        np.testing.assert_allclose(record.channel(name)[1], values[: record.count], rtol=1e-12)
+
+
+SIGNALS = np.array([np.sin(0.3 * np.arange(400)), 50.0 * np.cos(0.3 * np.arange(400))])
+CHANNELS = (("Ua", "A", "bay 1", "kV"), ("Ia", "A", "bay 1", "A"))
+
+
+@pytest.mark.parametrize("form", ["ASCII", "BINARY", "BINARY32", "FLOAT32"])
+@pytest.mark.parametrize("combined", [False, True])
+def test_what_is_written_comes_back(tmp_path: Path, form: str, combined: bool) -> None:
+    signals = SIGNALS.copy()
+    signals[1, 17] = np.nan
+    revision = 2013 if combined else 1999
+    written = Written(CHANNELS, signals, form=form, revision=revision, zone="-5h30", digitals=17)
+    if combined:
+        file = tmp_path / "record.CFF"
+        file.write_bytes(written.cff())
+    else:
+        file = written.write(tmp_path)
+    record = read_recording(file)
+    assert record.form == f"COMTRADE {revision} {form}"
+    assert record.zone_s == (-19_800 if combined else None)
+    assert record.start_ns == 1_471_881_862 * 10**9
+    assert record.channels[0].component == "bay 1"
+    np.testing.assert_allclose(record.values, signals, atol=30.0 / 30_000)
+    assert np.flatnonzero(np.isnan(record.values[1])).tolist() == [17]
+
+
+def test_a_combined_file_that_is_short_or_lacks_a_part(tmp_path: Path) -> None:
+    file = tmp_path / "record.cff"
+    whole = Written(CHANNELS, SIGNALS, revision=2013).cff()
+    for raw, names in (
+        (whole[:-5], "file type DAT: expected 5600 bytes, got 5595: truncated"),
+        (whole.replace(b"file type: CFG", b"file kind: CFG"), "file type CFG: expected a line"),
+        (whole.replace(b"DAT BINARY: 5600", b"DAT ASCII"), "file type DAT: expected BINARY as ft says"),
+        (whole.replace(b"file type: INF", b"file type: CFG"), "file type CFG: expected it once"),
+        (b"", "file type CFG"),
+    ):
+        file.write_bytes(raw)
+        with pytest.raises(RecordingError, match=re.escape(names)):
+            read_recording(file)
+
+
+def test_secondary_values_are_made_primary(tmp_path: Path) -> None:
+    ratios = ((10_000.0, 100.0, "S"), (400.0, 5.0, "P"))
+    record = read_recording(Written(CHANNELS, SIGNALS, ratios=ratios).write(tmp_path))
+    np.testing.assert_allclose(record.values, SIGNALS * [[100.0], [1.0]], atol=0.01)
+    assert [channel.side for channel in record.channels] == ["scaled", "primary"]
+    assert record.channels[0].step == pytest.approx(100.0 / 30_000, rel=1e-3)
+
+
+def test_of_several_sections_the_longest_in_time_is_read(tmp_path: Path) -> None:
+    sections = (("1200", 12), ("4800", 300), ("50", 303))
+    record = read_recording(
+        Written(CHANNELS, SIGNALS[:, :303], sections=sections, stamps_us=[0] * 303).write(tmp_path)
+    )
+    # 12 samples are 10 ms, 288 are 60 ms, 3 at 50 Hz are 60 ms too: the first of equals
+    assert record.rate_hz == 4800
+    assert record.count == 288
+    assert record.start_ns == 1_471_881_862 * 10**9 + 10_000_000
+    np.testing.assert_allclose(record.values[0], SIGNALS[0, 12:300], atol=1e-3)
+    assert "3 sections" in record.notes[0]
+
+
+def test_a_rate_that_the_time_stamps_deny_is_refused(tmp_path: Path) -> None:
+    file = Written(CHANNELS, SIGNALS, rate="12800", stamps_us=(np.arange(400) * 156).tolist()).write(tmp_path)
+    with pytest.raises(
+        RecordingError, match="samp: expected the rate of the time stamps, 6410.26 Hz, got 12800"
+    ):
+        read_recording(file)
+    assert read_recording(file, 6400).rate_hz == 6400
 
 
 @pytest.mark.parametrize(
-    ("name", "channels", "count", "rate"),
-    [("wisp2_110kV_2bus_11fields_50Hz", 55, 19_679, 1200), ("wisp3_interruption_50Hz", 24, 1360, 800)],
+    ("revision", "start", "seconds"),
+    [
+        (1991, "08/22/16,16:04:22.5", 1_471_881_862.5),
+        (1991, "22/08/16,16:04:22.5", 1_471_881_862.5),  # not by the letter, but there is no month 22
+        (1999, "22/08/2016,16:04:22.5", 1_471_881_862.5),
+        (2013, "22/08/2016,16:04:22.123456789", 1_471_881_862.123456789),
+        (1999, "00/00/0000,00:00:00", None),
+        (1999, "31/02/2016,16:04:22", None),
+        (1999, ",", None),
+    ],
 )
-def test_real_recordings(name: str, channels: int, count: int, rate: int) -> None:
-    file = recordings() / f"{name}.cfg"
-    if not file.exists():
-        pytest.skip(f"{file}: the recording is not here (FLEXCORE_DATA)")
-    record = read_recording(file)
-    assert record.values.shape[0] == channels
-    assert record.header.rate_hz == Fraction(rate)
-    assert np.isfinite(record.values).all()
-    assert record.values.shape[1] == count
+def test_the_time_of_the_first_value(
+    tmp_path: Path, revision: int, start: str, seconds: float | None
+) -> None:
+    record = read_recording(Written(CHANNELS, SIGNALS, revision=revision, start=start).write(tmp_path))
+    expected = None if seconds is None else pytest.approx(seconds * 1e9, abs=200)
+    assert record.start_ns == expected
+    assert bool(record.notes) == (seconds is None)
+
+
+def test_samples_at_the_end_of_the_range_are_counted(tmp_path: Path) -> None:
+    written = Written(CHANNELS, SIGNALS)
+    written.steps[:] = [0.8 / 32767, 50.0 / 30000]
+    written.signals = np.clip(SIGNALS, -0.8, 0.8)
+    record = read_recording(written.write(tmp_path))
+    assert record.channels[0].clipped > 50
+    assert record.channels[1].clipped == 0

@@ -1,0 +1,141 @@
+"""What an analysis gives: typed, and as JSON by ``msgspec.json.encode``; not-a-number and None become null.
+
+Seconds (``..._s``, ``at_s``) count from the recording's first sample. Names of quantities and their units:
+:mod:`flexcore.quantities`. New keys may come; those that are there keep their meaning while ``schema`` stays.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+SCHEMA = "flexcore-analysis-1"
+
+
+class RecordingInfo(msgspec.Struct, frozen=True):
+    """The file, of which ``from_s`` to ``to_s`` was analysed; ``notes`` say what was decided about it.
+
+    ``start`` is ISO 8601 as the file's clock shows it, with its zone where that is known.
+    """
+
+    file: str
+    form: str
+    title: str
+    channels: int
+    samples: int
+    rate_hz: float
+    seconds: float
+    start: str | None
+    zone: str | None
+    from_s: float
+    to_s: float
+    notes: tuple[str, ...] = ()
+
+
+class ChannelUse(msgspec.Struct, frozen=True):
+    """One channel of an element: what it is made of, as ``(number, name, factor to V or A)``."""
+
+    channel: str
+    sources: tuple[tuple[int, str, float], ...]
+    step: float | None
+    clipped: int
+
+
+class Statistic(msgspec.Struct, frozen=True):
+    """One quantity over all intervals that had a value; angles have a mean of directions."""
+
+    unit: str
+    count: int
+    mean: float
+    min: float
+    min_at_s: float
+    max: float
+    max_at_s: float
+
+
+class Spectrum(msgspec.Struct, frozen=True):
+    """Mean and largest value per place (order); None above what the recording's rate gives."""
+
+    mean: tuple[float | None, ...]
+    max: tuple[float | None, ...]
+
+
+class IntervalResult(msgspec.Struct, frozen=True):
+    """All measurements of one interval (``200ms``, ``3s``, ...) of one element.
+
+    ``flags`` counts how many of them carry each flag.
+    """
+
+    count: int
+    flags: dict[str, int]
+    quantities: dict[str, Statistic]
+    spectra: dict[str, Spectrum] = {}
+
+
+class ElementResult(msgspec.Struct, frozen=True):
+    """A busbar (``nominal_v`` between phases, ``udin_v`` to earth) or a field (``busbar``)."""
+
+    id: str
+    kind: str
+    name: str
+    channels: tuple[ChannelUse, ...]
+    intervals: dict[str, IntervalResult]
+    busbar: str | None = None
+    nominal_v: float | None = None
+    udin_v: float | None = None
+
+
+class OriginResult(msgspec.Struct, frozen=True):
+    """Where an event came from, as :class:`flexcore.model.EventOrigin`; ``directions`` by field."""
+
+    place: str
+    field: str | None
+    confidence: float
+    directions: dict[str, str]
+    reason: str
+
+
+class EventResult(msgspec.Struct, frozen=True):
+    """An event; ``open`` where the recording ended before it did. ``extreme_percent`` is of Udin."""
+
+    type: str
+    element: str
+    at_s: float
+    start: str | None
+    duration_s: float | None
+    open: bool
+    phases: tuple[str, ...]
+    extreme_v: float | None
+    extreme_percent: float | None
+    flags: tuple[str, ...]
+    detail: dict[str, float]
+    origin: OriginResult | None = None
+
+
+class Mapping(msgspec.Struct, frozen=True):
+    """Where busbars and fields come from, and what a person should look at.
+
+    ``side``: whether the values are primary, and how the file says so.
+    """
+
+    origin: str
+    side: str
+    nominal_v_from: str
+    nominal_hz: int
+    nominal_hz_from: str
+    doubts: tuple[str, ...]
+    unused: tuple[tuple[int, str], ...]
+
+
+class Analysis(msgspec.Struct, frozen=True):
+    """All of it."""
+
+    recording: RecordingInfo
+    mapping: Mapping
+    gives: tuple[str, ...]
+    cannot: tuple[str, ...]
+    warnings: tuple[str, ...]
+    elements: tuple[ElementResult, ...]
+    events: tuple[EventResult, ...]
+    gaps: tuple[EventResult, ...]
+    schema: str = SCHEMA
+    version: str = ""

@@ -1,0 +1,205 @@
+"""``flexcore analyse`` as a program of its own: the shared recordings, known signals, files with faults."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flexcore.simulator import files
+from support.comtrade_files import Written
+from support.pq_reference import cycle_rms, polyphase, window_rms
+from support.recording import read_binary, waveform
+
+WISP2, WISP3 = "wisp2_110kV_2bus_11fields_50Hz", "wisp3_interruption_50Hz"
+UDIN_V = 110_000.0 / np.sqrt(3.0)
+
+
+def flexcore(*arguments: object, code: int = 0) -> str:
+    """Standard output; where ``code`` is not 0, standard error."""
+    command = [sys.executable, "-m", "flexcore.cli", "analyse", *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert not (ended.stdout if code else ended.stderr)
+    return ended.stderr if code else ended.stdout
+
+
+@pytest.fixture(scope="module")
+def wisp2(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any], list[dict[str, str]]]:
+    """The summary, the JSON and the rows of CSV, by station file and map; the skew is left in, as in the
+    reference."""
+    folder = tmp_path_factory.mktemp("wisp2")
+    station, mapping = files.find("stations", "wisp2"), files.find("maps", "wisp2")
+    text = flexcore(
+        waveform(WISP2),
+        *("--station", station, "--map", mapping, "--no-skew", "--full"),
+        *("--json", folder / "out.json", "--csv", folder / "out.csv"),
+    )
+    rows = list(csv.DictReader((folder / "out.csv").open(encoding="utf-8")))
+    return text, json.loads((folder / "out.json").read_text(encoding="utf-8")), rows
+
+
+def test_the_summary_is_for_a_terminal(wisp2: tuple[str, Any, Any]) -> None:
+    text, _, _ = wisp2
+    assert max(len(line) for line in text.splitlines()) <= 100
+    for words in (
+        "55 channels, 19679 samples at 1200 Hz",
+        "its time zone is not in",
+        "harmonics to order 8 (400 Hz); half the rate is order 12",
+        "Busbar bb1   Rail 1",
+        "Railkoppeling",
+        "Gaps       none",
+    ):
+        assert words in text
+
+
+def test_values_are_those_of_the_recording(wisp2: tuple[Any, Any, list[dict[str, str]]]) -> None:
+    """Every 200-ms voltage and current within 0.1 %, against plain NumPy over the file's own samples."""
+    channels, rate_hz = read_binary(waveform(WISP2))
+    signals = list(channels.values())
+    compared = 0
+    for row in wisp2[2]:
+        if row["interval"] != "200ms" or row["element"] not in ("bb1", "bb2", "l7"):
+            continue
+        start = float(row["start_s"]) * rate_hz
+        end = start + float(row["duration_s"]) * rate_hz
+        first = {"bb1": 0, "bb2": 4, "l7": 35}[row["element"]]
+        for n in range(3):
+            name = f"i_l{n + 1}_a" if row["element"] == "l7" else f"u_l{n + 1}_v"
+            scale = 1.0 if row["element"] == "l7" else 1000.0
+            expected = scale * window_rms(signals[first + n], start, end)
+            # at 24 samples a cycle and with noise up to its Nyquist, the reference's own edges cost something
+            assert float(row[name]) == pytest.approx(expected, rel=2e-3)
+            compared += 1
+    assert compared > 3 * 3 * 75
+
+
+def test_events_are_those_of_the_recording(wisp2: tuple[Any, dict[str, Any], Any]) -> None:
+    channels, rate_hz = read_binary(waveform(WISP2))
+    u = 1000.0 * np.array(list(channels.values())[:3])
+    starts, values = cycle_rms(u, round(rate_hz), every=2)
+    expected = [event for event in polyphase(starts, values, UDIN_V) if event.end is not None]
+    found = [e for e in wisp2[1]["events"] if e["element"] == "bb1" and not e["open"]]
+    assert [e["type"] for e in found] == [e.kind for e in expected]
+    assert len(found) > 25
+    for event, reference in zip(found, expected, strict=True):
+        early = 0.02 if event["flags"] == ["start"] else 0.0
+        assert event["at_s"] == pytest.approx(reference.start / rate_hz, abs=0.021 + early)
+        duration_s = (reference.end - reference.start) / rate_hz
+        assert event["duration_s"] == pytest.approx(duration_s, abs=0.021 + early)
+        assert event["extreme_v"] == pytest.approx(reference.extreme_v, abs=5e-3 * UDIN_V)
+
+
+def test_the_guess_and_a_saved_map_say_the_same(tmp_path: Path) -> None:
+    file = waveform(WISP2)
+    saved = flexcore(file, "--save-map", tmp_path / "map.toml")
+    assert "13 elements" in saved
+    guessed = json.loads(flexcore(file, "--json"))
+    told = json.loads(flexcore(file, "--map", tmp_path / "map.toml", "--json"))
+    assert told["elements"] == guessed["elements"]
+    assert told["events"] == guessed["events"]
+
+
+def test_a_relays_record_of_a_lost_voltage() -> None:
+    text = flexcore(waveform(WISP3))
+    assert "800.214 Hz is too slow for the engine" in text
+    assert "330 kV" in text
+    assert "secondary in the file, made primary by its ratios" in text
+    result = json.loads(flexcore(waveform(WISP3), "--json"))
+    kinds = [event["type"] for event in result["events"]]
+    assert "interruption" in kinds
+    gone = result["events"][kinds.index("interruption")]
+    assert gone["open"]
+    assert 1.1 < gone["at_s"] < 1.25
+    before = result["elements"][0]["intervals"]["200ms"]["quantities"]
+    assert before["f_hz"]["mean"] == pytest.approx(50.01, abs=0.02)
+    assert before["u_l1_v"]["max"] == pytest.approx(194_000.0, rel=0.01)
+
+
+CHANNELS = (("Ua", "A", "", "V"), ("Ub", "B", "", "V"), ("Uc", "C", "", "V"))
+
+
+def sines(rate: float, hz: float, seconds: float = 1.0) -> np.ndarray[Any, np.dtype[np.float64]]:
+    t = np.arange(round(seconds * rate)) / rate
+    return np.array([325.27 * np.cos(2 * np.pi * (hz * t - n / 3)) for n in range(3)])
+
+
+def test_60_hz_in_primary_values_with_a_part_by_the_clock(tmp_path: Path) -> None:
+    ratios = ((11_000.0, 110.0, "S"),) * 3
+    file = Written(CHANNELS, sines(3840, 60.1), rate="3840", hz=60.0, ratios=ratios).write(tmp_path)
+    times = ("--from", "16:04:22.2", "--to", "2016-08-22T16:04:22.9", "--nominal-v", 40_000)
+    result = json.loads(flexcore(file, *times, "--json"))
+    assert result["recording"]["from_s"] == pytest.approx(0.2, abs=1e-3)
+    assert result["recording"]["to_s"] == pytest.approx(0.9, abs=1e-3)
+    found = result["elements"][0]["intervals"]["200ms"]["quantities"]
+    assert found["f_hz"]["mean"] == pytest.approx(60.1, abs=1e-3)
+    assert found["u_l2_v"]["mean"] == pytest.approx(23_000.0, rel=1e-3)
+    assert result["mapping"]["nominal_hz"] == 60
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_tables_and_archives(tmp_path: Path, suffix: str) -> None:
+    file, x = tmp_path / f"record.{suffix}", sines(6400, 49.9)
+    if suffix == "csv":
+        np.savetxt(file, x.T, delimiter=";", header="Ua;Ub;Uc", comments="", fmt="%.4f")
+    else:
+        np.savez(file, **{"bb1.u_l1": x[0], "bb1.u_l2": x[1], "bb1.u_l3": x[2]})
+    text = flexcore(file, "--rate", 6400)
+    row = next(line.split() for line in text.splitlines() if line.startswith("  Voltage L3"))
+    assert (float(row[2]), row[7]) == (pytest.approx(230.0, rel=1e-3), "V")
+    assert "400 V" in text
+    assert "49.900" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "names"),
+    [
+        (lambda raw: raw[:-3], (), "record.dat: (data): expected 12800 records of 16 bytes"),
+        (
+            lambda raw: raw,
+            ("--from", "noon"),
+            "--from: expected seconds or a time of the recording, got 'noon'",
+        ),
+        (
+            lambda raw: raw,
+            ("--from", "70"),
+            "--from, --to: expected a part of the recording, which is 1 s long",
+        ),
+        (lambda raw: raw, ("--map", "none.toml"), "none.toml: (file): expected a readable file"),
+        (lambda raw: raw, ("--json", "/proc/none"), "/proc/none: --json: expected a file to write"),
+        (lambda raw: raw, ("--station", "none.toml"), "none.toml: (file): expected a readable file"),
+        (lambda raw: raw, ("--rate", "100"), "rate: expected at least 400 Hz"),
+    ],
+    ids=range(7),
+)
+def test_a_fault_is_one_line_and_code_2(
+    tmp_path: Path, change: Any, arguments: tuple[str, ...], names: str
+) -> None:
+    file = Written(CHANNELS, sines(12_800, 50.0)).write(tmp_path)
+    data = file.with_suffix(".dat")
+    data.write_bytes(change(data.read_bytes()))
+    said = flexcore(file, *arguments, code=2)
+    assert said.startswith("flexcore: ")
+    assert names in said
+    assert said.count("\n") == 1
+
+
+def test_a_station_without_a_map_needs_channels_of_its_names(tmp_path: Path) -> None:
+    station = tmp_path / "station.toml"
+    station.write_text(
+        '[station]\nid = "s"\nname = "S"\n'
+        '[[busbar]]\nid = "bb1"\nname = "B"\nnominal_v = 400.0\nsensor.stream = 1\n'
+    )
+    file = Written(CHANNELS, sines(12_800, 50.0)).write(tmp_path)
+    said = flexcore(file, "--station", station, code=2)
+    assert "bb1.channels.u_l1: expected a channel of the recording, got 'bb1.u_l1'" in said
+    x = sines(12_800, 50.0)
+    archive = tmp_path / "record.npz"
+    np.savez(archive, rate_hz=12_800, **{"bb1.u_l1": x[0], "bb1.u_l2": x[1], "bb1.u_l3": x[2]})
+    assert "400 V between phases" in flexcore(archive, "--station", station)
