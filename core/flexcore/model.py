@@ -13,8 +13,9 @@ if TYPE_CHECKING:  # services that only see measurements must not pay for NumPy 
     import numpy.typing as npt
 
     Samples: TypeAlias = npt.NDArray[np.float32]
+    Rows: TypeAlias = npt.NDArray[np.float64]
 else:
-    Samples = object
+    Samples = Rows = object
 
 #: Why a value must not be judged. ``gap``: samples are missing inside the interval. ``start``: the
 #: instrument was still settling. ``dip``, ``swell``, ``interruption``: IEC 61000-4-30 flagging.
@@ -154,13 +155,14 @@ class Waveform:
 class Trace:
     """Half-cycle values of one element around an event, over the cycles of its busbar's phases.
 
-    A row is the start of the cycle (ns since 1970), its duration (ns), phase 0..2, the RMS (V or A), and
-    for a field with a neutral the neutral's, else None.
+    ``rows`` is float64, (n, 5): seconds from ``start_ns`` to the start of the cycle, its length in seconds,
+    phase 0..2, the RMS (V or A), and for a field with a neutral the neutral's, else not-a-number.
     """
 
     events: tuple[str, ...]
     element: str
-    rows: tuple[tuple[int, int, int, float, float | None], ...]
+    start_ns: int
+    rows: Rows
 
 
 def event_id(kind: EventType, element: str, start_ns: int) -> str:

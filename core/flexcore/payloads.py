@@ -5,8 +5,9 @@ The structs are the published schema; :mod:`flexcore.model` is what the code wor
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 from msgspec import Meta
@@ -244,12 +245,11 @@ def encode_waveform(w: Waveform) -> bytes:
 
 def encode_trace(trace: Trace) -> bytes:
     """The payload of a half-cycle trace."""
-    start_ns = trace.rows[0][0] if trace.rows else 0
     rows = tuple(
-        (round((at - start_ns) / NS, 6), round(length / NS, 6), phase, rms, neutral)
-        for at, length, phase, rms, neutral in trace.rows
+        (round(at_s, 6), round(length_s, 6), int(phase), rms, None if math.isnan(neutral) else neutral)
+        for at_s, length_s, phase, rms, neutral in cast("list[list[float]]", trace.rows.tolist())
     )
-    return encode(TracePayload(trace.events, iso(start_ns), rows))
+    return encode(TracePayload(trace.events, iso(trace.start_ns), rows))
 
 
 def decode_measurement(element: str, interval: str, raw: bytes) -> Measurement:

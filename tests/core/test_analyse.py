@@ -229,8 +229,8 @@ def test_a_backlog_is_thrown_away_in_whole_blocks_and_shows_as_a_gap() -> None:
     for block in sample_blocks(4.0, fresh // 1):
         work.take(block, queue_was_empty=True)  # old, but nothing is waiting: no backlog
     assert work._figures(0.0)["dropped"] == 0
-    stream = sample_blocks(8.0, fresh // 1)[240:]  # 4.0 to 8.0 s, and the next wait 3 s longer than those
-    late = [replace(b, start_ns=b.start_ns - 3 * NS) for b in stream[:60]]
+    stream = sample_blocks(8.0, fresh // 1)[240:]  # 4.0 to 8.0 s, and the next wait 7 s longer than those
+    late = [replace(b, start_ns=b.start_ns - 7 * NS) for b in stream[:60]]
     for block in late:
         work.take(block, queue_was_empty=False)
     assert work._figures(0.0)["dropped"] == 60

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from stage import MAP, STATION, Stage
@@ -139,7 +140,9 @@ def test_a_person_sees_it_in_the_browser(
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with chromium(tmp_path / "profile") as driver:
         driver.get(stage.box.url)
-        wait = WebDriverWait(driver, 60 * stage.patience**0.5)
+        # The page replaces its lists while we read them.
+        patience_s = 60 * stage.patience**0.5
+        wait = WebDriverWait(driver, patience_s, ignored_exceptions=[StaleElementReferenceException])
         wait.until(lambda d: d.find_element(By.NAME, "code")).send_keys(spell(stage.box.code))
         driver.find_element(By.CSS_SELECTOR, "form button.main").click()
         wait.until(lambda d: "Onderstation 110 kV" in d.find_element(By.TAG_NAME, "body").text)

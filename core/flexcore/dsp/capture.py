@@ -11,14 +11,13 @@ What is captured together is decided by the events' own times, and only once all
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from flexcore.dsp.arrays import Float32, Float64, numbers
+from flexcore.dsp.arrays import Float32, Float64
 from flexcore.dsp.events import HalfCycle
 from flexcore.dsp.halfcycles import trace
 from flexcore.dsp.line import NS, Line
@@ -35,6 +34,12 @@ _MARGIN_CYCLES = 5
 _LOCATE_HZ = 4000
 #: Half-cycle values that are kept, in seconds.
 _TRACE_S = 3.0
+#: A grid that swings makes an event every half second, for minutes; each is told, but its samples are not
+#: worth a box's breath: so many captures at once, and one more every so many seconds.
+BURST, REFILL_S = 8, 15
+#: Seconds since the begin of the capture before: what follows sooner has no steady state to be compared with.
+STEADY_S = 0.5
+_UNSTEADY = EventOrigin("unknown", None, 0.0, reason="unsteady")
 _TOGETHER = frozenset({"dip", "swell", "interruption"})
 
 
@@ -100,6 +105,8 @@ class Captures:
         self._halves: deque[tuple[int, HalfCycle]] = deque(maxlen=round(_TRACE_S * 6 * nominal_hz))
         self._margin = round(_MARGIN_CYCLES * self._cycle)
         self._running: list[_Capture] = []
+        self._last_start = -self._line.rate_hz
+        self._spent_until = -BURST * REFILL_S * self._line.rate_hz
 
     def trail(self, base: int, halves: list[HalfCycle]) -> None:
         """Half-cycle values of the busbar, whose starts and ends count from ``base``."""
@@ -120,7 +127,16 @@ class Captures:
                 if capture.together and (over is None or start <= over + self._post):
                     capture.spans[event.id] = (start, end)
                     return
-        self._running.append(_Capture(start, event.type in _TOGETHER, {event.id: (start, end)}))
+        if self._affords(start):
+            self._running.append(_Capture(start, event.type in _TOGETHER, {event.id: (start, end)}))
+
+    def _affords(self, start: int) -> bool:
+        """Whether an event that began at ``start`` is captured: some at once, few in the long run."""
+        rest = start - max(self._spent_until, start - BURST * REFILL_S * self._line.rate_hz)
+        if rest < REFILL_S * self._line.rate_hz:
+            return False
+        self._spent_until = start - rest + REFILL_S * self._line.rate_hz
+        return True
 
     def advance(self, now: int) -> list[Result]:
         """What is complete now that the station is at sample number ``now``."""
@@ -136,7 +152,9 @@ class Captures:
         needed = capture.start + round(_AFTER_CYCLES * self._cycle)
         if capture.together and not capture.located and self._there(needed + self._margin, now):
             capture.located = True
-            origin = self._locate(capture, needed)
+            steady = capture.start - self._last_start >= self._line.rate_hz * STEADY_S
+            self._last_start = capture.start
+            origin = self._locate(capture, needed) if steady else _UNSTEADY
             results.append(Located(capture.names(needed), self._busbar.name, origin))
         end = capture.end
         over = None if end is None else end + self._post
@@ -227,31 +245,25 @@ class Captures:
         ]
         if not halves:
             return []
-        results: list[Result] = [
-            Trace(names, self._busbar.name, tuple(self._row(base, half, half[3]) for base, half in halves))
-        ]
-        for branch in self._fields:
-            rows = []
+        start_ns = self._line.ns(first)
+        results: list[Result] = []
+        for branch in (self._busbar, *self._fields):
+            parts = []
             for base in dict.fromkeys(base for base, _ in halves):
                 mine = [half for its_base, half in halves if its_base == base]
                 values = trace(mine, self._held(branch), base, branch.track.origin)
-                currents, neutrals = numbers(values[:, 3]), numbers(values[:, 4])
-                for half, rms, neutral in zip(mine, currents, neutrals, strict=True):
-                    if math.isfinite(rms):
-                        rows.append(self._row(base, half, rms, neutral if math.isfinite(neutral) else None))
-            results.append(Trace(names, branch.name, tuple(rows)))
+                rows = np.empty((len(mine), 5))
+                rows[:, 0] = (values[:, 1] + (base - first)) / self._line.rate_hz
+                rows[:, 1] = (values[:, 2] - values[:, 1]) / self._line.rate_hz
+                rows[:, 2:] = values[:, (0, 3, 4)]
+                parts.append(rows[np.isfinite(rows[:, 3])])
+            results.append(Trace(names, branch.name, start_ns, np.concatenate(parts)))
         return results
 
     def _held(self, branch: Branch) -> Float32:
         """The samples that are there; what lies beyond the newest is not looked at."""
         track = branch.track
         return track.data[:, : max(0, track.end - track.origin)]
-
-    def _row(
-        self, base: int, half: HalfCycle, rms: float, neutral: float | None = None
-    ) -> tuple[int, int, int, float, float | None]:
-        start_ns = self._line.ns(base, half[1])
-        return start_ns, self._line.ns(base, half[2]) - start_ns, int(half[0]), rms, neutral
 
     def _number(self, time_ns: int) -> int:
         return time_ns * self._line.rate_hz // NS

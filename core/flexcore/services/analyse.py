@@ -34,8 +34,9 @@ NS = 1_000_000_000
 SILENT_S = 2.0
 #: After the start a source has so long to be heard first.
 GRACE_S = 5.0
-#: Backlog at which blocks are thrown away, until there is none.
-BACKLOG_S = 1.5
+#: Backlog at which blocks are thrown away, until there is none. A burst of events on a slow machine is made
+#: up for afterwards: late is better than lost.
+BACKLOG_S = 5.0
 #: The alarm stands so long after the last block thrown away.
 BEHIND_ALARM_S = 10.0
 #: A source is astray after so many blocks in a row that were refused for their time; at a start it takes the

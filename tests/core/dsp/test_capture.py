@@ -87,12 +87,15 @@ def test_a_dip_comes_with_its_waveform_its_trace_and_its_origin(block_ms: int) -
         )
         (trace,) = of(results, Trace, element)
         assert len(trace.rows) == pytest.approx(length_s * 300, abs=10)
-        for at_ns, length_ns, phase, value, neutral in trace.rows[::17]:
-            at = since_epoch_s(at_ns) * RATE_HZ
-            edges = (at, at + length_ns * RATE_HZ / NS)
-            expected = rms(signal[phase].astype(np.float32), *edges)
+        for at_s, cycle_s, phase, value, neutral in trace.rows[::17]:
+            at = (since_epoch_s(trace.start_ns) + at_s) * RATE_HZ
+            edges = (at, at + cycle_s * RATE_HZ)
+            expected = rms(signal[int(phase)].astype(np.float32), *edges)
             assert value == pytest.approx(expected, rel=1e-4)
-            assert neutral == (None if element == "b1" else pytest.approx(rms(signal[3], *edges), abs=1e-6))
+            if element == "b1":
+                assert np.isnan(neutral)
+            else:
+                assert neutral == pytest.approx(rms(signal[3], *edges), abs=1e-6)
 
 
 def test_of_a_long_event_begin_and_end_are_kept() -> None:
@@ -190,3 +193,18 @@ def test_a_transient_is_an_event_and_the_edges_of_a_dip_are_none() -> None:
     assert 0.3 * UDIN_V < abs(transient.extreme_v) < 0.75 * UDIN_V
     (waveform,) = [w for w in of(results, Waveform, "b1") if w.events == (transient.id,)]
     assert waveform.samples.shape[1] == pytest.approx(0.2 * RATE_HZ, abs=80)
+
+
+def test_a_swinging_grid_is_captured_only_so_often() -> None:
+    """Every dip is told, eight are captured at once, and one more for every fifteen seconds."""
+    made = station()
+    t = times(36.0)
+    dipped = (t % 1.0 < 0.1) & (t > 1.0)
+    flat = np.zeros((4, t.size))
+    results = analyse(
+        made, blocks(made, {"b1": np.where(dipped, 0.5, 1.0) * three_phase(t), "f1": flat, "f2": flat})
+    )
+    assert len(results.events("dip", "begin")) == 35
+    captured = [since_epoch_s(int(located.events[0].rsplit("-", 1)[1])) for located in of(results, Located)]
+    assert [round(at) for at in captured] == [1, 2, 3, 4, 5, 6, 7, 8, 16, 31]
+    assert len({w.events for w in of(results, Waveform)}) == len(captured)
