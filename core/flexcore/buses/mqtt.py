@@ -34,8 +34,9 @@ KEEPALIVE_S = 15
 RECONNECT_FIRST_S = 0.1
 RECONNECT_LAST_S = 1.0
 #: After a (re)connect the kept messages wait until the others, who retry every second, are back too;
-#: a broker without the subscriber's session would take them and give them to nobody.
-SETTLE_S = 2.0
+#: a broker without the subscriber's session would take them and give them to nobody. On a slow machine under
+#: load a service was seen to need more than two seconds.
+SETTLE_S = 4.0
 #: What a broker acknowledged so shortly before it died it may not have handed on: it is said again.
 REPEAT_S = 5.0
 _REPEAT_LIMIT = 2048
