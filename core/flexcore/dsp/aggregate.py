@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flexcore.dsp.arrays import Float64
-from flexcore.dsp.line import NS, Line
+from flexcore.dsp.line import NS, Line, ordered
+from flexcore.dsp.values import Spectra, Values
 from flexcore.dsp.window import TICK_S, Window
-from flexcore.model import Flag
+from flexcore.model import Flag, Measurement
 
 TICKS_IN_2H = 12
 
@@ -94,6 +95,19 @@ class Aggregate:
     sums: Sums
     cycles: int
     coverage: float
+
+    def measurement(self, element: str, values: Values, spectra: Spectra) -> Measurement:
+        """The interval as it is told."""
+        return Measurement(
+            element,
+            self.interval,
+            self.start_ns,
+            self.duration_ns,
+            values,
+            ordered(self.sums.flags),
+            round(self.coverage, 6),
+            spectra,
+        )
 
 
 class Aggregator:

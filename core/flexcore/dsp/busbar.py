@@ -252,16 +252,7 @@ class BusbarStage:
             values |= self._flicker.ten_minutes(done.start_ns // done.duration_ns)
         elif done.interval == "2h":
             values |= self._flicker.two_hours(done.start_ns // done.duration_ns)
-        return Measurement(
-            self.id,
-            done.interval,
-            done.start_ns,
-            done.duration_ns,
-            values,
-            ordered(sums.flags),
-            round(done.coverage, 6),
-            found,
-        )
+        return done.measurement(self.id, values, found)
 
     def _half_cycle_extremes(self, end: float) -> tuple[PerPhase, PerPhase]:
         """Lowest and highest half-cycle value per phase that ended until ``end``; they are used up."""

@@ -20,7 +20,7 @@ import numpy as np
 from flexcore.dsp.arrays import Float32, Float64
 from flexcore.dsp.events import HalfCycle
 from flexcore.dsp.halfcycles import trace
-from flexcore.dsp.line import NS, Line
+from flexcore.dsp.line import Line
 from flexcore.dsp.origin import Origin, locate
 from flexcore.dsp.track import Track
 from flexcore.model import PIECE_SAMPLES, Event, EventOrigin, FieldDirection, Located, Trace, Waveform
@@ -114,8 +114,8 @@ class Captures:
 
     def hear(self, event: Event) -> None:
         """An event begins or ends."""
-        start = self._number(event.start_ns)
-        end = None if event.duration_ns is None else self._number(event.start_ns + event.duration_ns)
+        start = self._line.number(event.start_ns)
+        end = None if event.duration_ns is None else self._line.number(event.start_ns + event.duration_ns)
         for capture in self._running:
             if event.id in capture.spans:
                 # The end knows better when it began; what was decided by the begin stays.
@@ -264,9 +264,6 @@ class Captures:
         """The samples that are there; what lies beyond the newest is not looked at."""
         track = branch.track
         return track.data[:, : max(0, track.end - track.origin)]
-
-    def _number(self, time_ns: int) -> int:
-        return time_ns * self._line.rate_hz // NS
 
 
 def _means(samples: Float32, step: int) -> Float64:

@@ -134,13 +134,4 @@ class FieldStage:
                 values |= energy_values(self._layout, row, measured_s)
             tables = self._layout.tables(row)
             found = spectra("i", "a", self._names, tables, everything=done.interval != "3s")
-        return Measurement(
-            self.id,
-            done.interval,
-            done.start_ns,
-            done.duration_ns,
-            values,
-            ordered(sums.flags),
-            round(done.coverage, 6),
-            found,
-        )
+        return done.measurement(self.id, values, found)

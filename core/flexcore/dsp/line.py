@@ -22,6 +22,10 @@ class Line:
         """The moment ``samples`` (fractional) after sample number ``base``."""
         return base * NS // self.rate_hz + round(samples * NS / self.rate_hz)
 
+    def number(self, time_ns: int) -> int:
+        """The last sample number up to that moment."""
+        return time_ns * self.rate_hz // NS
+
 
 def ordered(flags: set[Flag]) -> tuple[Flag, ...]:
     """Flags in their canonical order."""

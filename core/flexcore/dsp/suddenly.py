@@ -47,8 +47,8 @@ class Suddenly:
 
     def hear(self, event: Event) -> None:
         """A dip, swell or interruption has begun or ended."""
-        start = self._number(event.start_ns)
-        end = None if event.duration_ns is None else self._number(event.start_ns + event.duration_ns)
+        start = self._line.number(event.start_ns)
+        end = None if event.duration_ns is None else self._line.number(event.start_ns + event.duration_ns)
         known = self._spans.get(event.id)
         self._spans[event.id] = (start if known is None else min(start, known[0]), end)
 
@@ -120,6 +120,3 @@ class Suddenly:
             flags=item.flags,
             detail={"over_s": round(item.over / self._line.rate_hz, 6)},
         )
-
-    def _number(self, time_ns: int) -> int:
-        return time_ns * self._line.rate_hz // 1_000_000_000
