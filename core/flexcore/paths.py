@@ -45,6 +45,11 @@ class Paths:
         return self.state / "store"
 
     @property
+    def time(self) -> Path:
+        """What chrony keeps and is told: the station's time servers, the drift of this board's clock."""
+        return self.state / "time"
+
+    @property
     def sample_bus(self) -> Path:
         """The ZeroMQ socket on which ``acquire`` publishes blocks."""
         return self.run / "samples" / "blocks.ipc"

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 from msgspec import Meta
 
+from flexcore.clock.quality import ClockState
 from flexcore.errors import FlexcoreError
 from flexcore.model import (
     Direction,
@@ -108,6 +109,19 @@ class EventPayload(msgspec.Struct, frozen=True):
     flag: tuple[Flag, ...] = ()
     detail: dict[str, float] = {}
     origin: OriginPayload | None = None
+
+
+class TimePayload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``.../time``: how far the box's clock may be from UTC (:class:`flexcore.clock.TimeQuality`)."""
+
+    t: str
+    state: ClockState
+    within: bool
+    error_s: float | None = None
+    offset_s: float | None = None
+    stratum: int | None = None
+    source: str = ""
+    age_s: float | None = None
 
 
 class Alarm(msgspec.Struct, frozen=True):

@@ -118,6 +118,33 @@ class AcquireSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     block_ms: Literal[10, 20, 50, 100, 200] = 20
 
 
+TimeServer = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z|^[0-9a-fA-F:]{2,39}\Z",
+        description="name or address of an NTP server",
+    ),
+]
+
+
+class NtpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of ``time.servers``."""
+
+    address: TimeServer
+    port: Annotated[int, Meta(ge=1, le=65535)] = 123
+
+
+class TimeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[time]``: whom the box asks for the time, besides what its network offers (DHCP).
+
+    ``max_error_ms`` is the largest distance to UTC at which values still count as class A (IEC 61000-4-30,
+    4.6: 20 ms at 50 Hz).
+    """
+
+    servers: Annotated[tuple[NtpServer, ...], Meta(max_length=8)] = ()
+    max_error_ms: Annotated[float, Meta(ge=0.1, le=10_000.0)] = 20.0
+
+
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[store]``: how much of the past the box keeps; the oldest goes first."""
 
@@ -135,6 +162,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: EventSettings = EventSettings()
     signalling: SignallingSettings = SignallingSettings()
     store: StoreSettings = StoreSettings()
+    time: TimeSettings = TimeSettings()
 
     @property
     def elements(self) -> tuple[Busbar | Field, ...]:

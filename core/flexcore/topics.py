@@ -25,6 +25,11 @@ def around(station: str, what: str, element: str) -> str:
     return f"{ROOT}/{station}/{what}/{element}"
 
 
+def time(station: str) -> str:
+    """Retained quality of the box's time."""
+    return f"{ROOT}/{station}/time"
+
+
 def health(station: str, service: str) -> str:
     """Retained state of one service; its last will says ``offline``."""
     return f"{ROOT}/{station}/health/{service}"

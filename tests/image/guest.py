@@ -12,7 +12,7 @@ from flexcore_vm import Machine
 from flexcore_vm.machine import IMAGE
 
 UP_WITHIN_S = 400.0
-SERVICES = ("acquire", "analyse", "record", "web")
+SERVICES = ("acquire", "analyse", "clock", "record", "web")
 RUNNING = (*(f"flexcore-{name}" for name in SERVICES), "mosquitto", "nginx")
 UNITS = ("flexcore-provision", "flexcore-boot-check", *RUNNING)
 

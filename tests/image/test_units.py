@@ -9,6 +9,8 @@ import pytest
 from guest import RUNNING, UNITS, Guest
 
 BACK_WITHIN_S = 5.0
+#: As the kernel writes 127.0.0.1 and ::1.
+LOOPBACK = ("0100007F", "00000000000000000000000001000000")
 
 
 def test_all_is_up(box: Guest) -> None:
@@ -61,6 +63,8 @@ def test_only_the_page_the_bus_and_the_samples_listen(box: Guest) -> None:
     def ports(table: str, states: set[str]) -> set[int]:
         lines = box.sh(f"cat /proc/net/{table} /proc/net/{table}6").splitlines()
         rows = [line.split() for line in lines if ":" in line and "local_address" not in line]
+        # chronyd tells how it is doing on loopback alone.
+        rows = [row for row in rows if not row[1].startswith(LOOPBACK)]
         return {int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] in states}
 
     assert ports("tcp", {"0A"}) == {80, 443, 8883}

@@ -60,6 +60,7 @@ SERVICE = {
     "acquire": _("Receiving samples"),
     "analyse": _("Computing values"),
     "record": _("Storing values"),
+    "clock": _("Watching the clock"),
     "web": _("This page"),
 }
 
@@ -91,6 +92,10 @@ ALARM = {
     "samples_lost": _("Samples are lost on their way; the values are marked as gap."),
     "samples_saturated": _("A sensor is driven beyond its range; its values are too low."),
     "time_unsynchronised": _("A sensor has lost the time; its values may be shifted."),
+    "clock_unsynchronised": _("The box knows no time server; the times of its values are not certain."),
+    "clock_holdover": _("The time server is silent; the box's clock runs on by itself."),
+    "clock_error": _("The box's clock may be further from the true time than is allowed."),
+    "clock_report": _("The quality of the box's clock cannot be read."),
     "stream_silent": _("A sensor sends nothing."),
     "no_samples": _("No samples come in."),
     "source_silent": _("No samples come in from a part of the station."),

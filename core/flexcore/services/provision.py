@@ -30,7 +30,7 @@ from flexcore.station import MAX_FILE_BYTES, parse_station, read_station
 
 #: Who signs in to the broker: the services, and one reader outside the box.
 READER = "reader"
-BROKER_USERS = ("acquire", "analyse", "record", "web", READER)
+BROKER_USERS = ("acquire", "analyse", "clock", "record", "web", READER)
 READER_PASSWORD_LENGTH = range(8, 129)
 #: Of the line that says why a station file was refused.
 MAX_REFUSAL = 500
@@ -60,12 +60,14 @@ class Provisioning:
             (p.secrets / "mqtt", 0o700, None),
             (p.tls, 0o750 if mosquitto else 0o700, mosquitto),
             (p.store, 0o750, self._owner("flexcore-record", "flexcore-store")),
+            (p.time, 0o755, self._owner("_chrony", "_chrony")),
         )
         steps: list[Callable[[], None]] = [partial(self._folder, *folder) for folder in folders]
         steps.append(self._station)
         steps += (partial(self._broker_password, name) for name in BROKER_USERS)
         steps += (
             self._broker_password_file,
+            self._time_servers,
             self._tls,
             self._session_key,
             self._sticker_code,
@@ -169,6 +171,15 @@ class Provisioning:
         self._write(key, secret, owner=owner)
         self._write(certificate, public, mode=0o644)
         _log.info("provision: made key and certificate of %s", name)
+
+    def _time_servers(self) -> None:
+        """Hand the station's time servers to chrony; none where the station file names none."""
+        try:
+            servers = read_station(self._paths.station_file).time.servers
+        except SettingsError:
+            return  # said elsewhere; what chrony has stays
+        lines = [f"server {server.address} port {server.port} iburst\n" for server in servers]
+        self._write(self._paths.time / "station.sources", "".join(lines).encode(), mode=0o644)
 
     def _session_key(self) -> None:
         file = self._paths.secrets / "web-session"
