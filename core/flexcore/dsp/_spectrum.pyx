@@ -75,7 +75,7 @@ cdef class Spectrometer:
 
     cdef readonly int cycles, orders, points, taps, reach
     cdef readonly double beta
-    cdef double rate, udin, kernel_norm
+    cdef double rate
     cdef int half, last
     cdef double[::1] kernel
     cdef float[::1] cosine, sine, cosine_half, sine_half
