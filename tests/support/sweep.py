@@ -6,6 +6,7 @@ say is computed from the signal itself: over the window's own edges, without sam
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flexcore.model import Measurement
-from flexcore.station import EventSettings, SignallingSettings, Station
+from flexcore.station import SignallingSettings, Station
 from support import pq_spectrum
 from support.pq import EPOCH_S, NS, UDIN_V, Array, Results, analyse, blocks, make_station
 
+LOG = logging.getLogger("sweep")
 Complex = npt.NDArray[np.complex128]
 RATE_HZ = 20_000
 ORDERS = 50
@@ -25,6 +27,8 @@ BUSBARS = 8
 #: A 10-min tick that is no 2-h tick.
 TICK_S = 1_700_000_400
 PHASES = ("l1", "l2", "l3")
+#: Over the whole range of frequencies, relative to nominal; more of them near 1, as in a grid.
+FREQUENCIES = (0.85, 0.901, 0.98, 0.9985, 1.0, 1.006, 1.02, 1.15)
 
 
 def latin(count: int, seed: int, **ranges: tuple[float, float]) -> list[dict[str, float]]:
@@ -39,7 +43,7 @@ def latin(count: int, seed: int, **ranges: tuple[float, float]) -> list[dict[str
 
 def balanced(rms: float = UDIN_V, degrees: float = 0.0) -> Complex:
     """Phasors of three phases, positive sequence."""
-    return rms * np.exp(1j * np.radians(degrees - 120.0 * np.arange(3)))
+    return np.asarray(rms * np.exp(1j * np.radians(degrees - 120.0 * np.arange(3))), complex)
 
 
 def unbalanced(rms: float, u2: complex, u0: complex) -> Complex:
@@ -110,7 +114,7 @@ def single(fundamental: Complex, others: dict[int, Complex | complex] | None = N
 
 
 def rich(rng: np.random.Generator, fundamental: Complex, share: float = 0.01) -> Complex:
-    """A fundamental and all orders to 50 of ``share`` of Udin (of the mean current), at angles of their own."""
+    """A fundamental and all orders to 50 of ``share`` of its mean, each at an angle of its own."""
     phasors = single(fundamental)
     angles = rng.uniform(0.0, 2.0 * np.pi, (fundamental.size, ORDERS - 1))
     phasors[:, 2:] = share * np.abs(fundamental).mean() * np.exp(1j * angles)
@@ -133,7 +137,8 @@ class Play:
     seed: int = 1
     signals_hz: tuple[float, ...] = ()
     rated_a: float | None = None
-    events: EventSettings = EventSettings()
+    #: What is added to the first channel of an element, as a function of time.
+    added: dict[str, Callable[[Array], Array]] = field(default_factory=dict)
     samples: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,6 +150,9 @@ class Play:
                 x = wave.at(t)
                 if self.noise:
                     x += self.noise * scale * rng.normal(size=x.shape)
+                more = self.added.get(f"{stem}{n}")
+                if more is not None:
+                    x[0] += more(t)
                 self.samples[f"{stem}{n}"] = x
         self.results: Results = analyse(station, blocks(station, self.samples, 200, self.epoch_s))
 
@@ -160,7 +168,6 @@ class Play:
         return msgspec.structs.replace(
             made,
             signalling=SignallingSettings(self.signals_hz),
-            events=self.events,
             field=tuple(msgspec.structs.replace(f, rated_a=self.rated_a) for f in made.field),
         )
 
@@ -217,3 +224,15 @@ def values(m: Measurement, *names: str) -> Array:
 def per_phase(stem: str, suffix: str) -> tuple[str, ...]:
     """Names of a quantity of three phases."""
     return tuple(f"{stem}_{x}_{suffix}" if suffix else f"{stem}_{x}" for x in PHASES)
+
+
+def check(what: str, errors: npt.ArrayLike, limit: float) -> None:
+    """The largest of ``errors`` is at most ``limit``; it is logged (``pytest --log-cli-level=INFO``)."""
+    worst = float(np.max(np.abs(np.asarray(errors, float))))
+    LOG.info("%s: %.2g of %.2g", what, worst, limit)
+    assert worst <= limit, f"{what}: {worst:.3g}, expected at most {limit:g}"  # a nan fails too
+
+
+def wrapped(degrees: Array) -> Array:
+    """Differences of angles, -180 to 180."""
+    return np.asarray((degrees + 180.0) % 360.0 - 180.0)
