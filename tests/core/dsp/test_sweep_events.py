@@ -61,7 +61,7 @@ def at_s(event: Event) -> float:
 
 @pytest.mark.parametrize("nominal_hz", [50, 60])
 @pytest.mark.parametrize("kind", ["dip", "swell"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 14])
 def test_residual_voltage_and_duration(kind: str, nominal_hz: int, seed: int) -> None:
     """Depth, duration, phase of the begin, phases, frequency, unbalance and harmonics, all at once."""
     level = (0.0, 0.88) if kind == "dip" else (1.12, 1.8)
