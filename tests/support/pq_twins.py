@@ -78,17 +78,18 @@ class Follower:
             theta[c, start] = angle - np.floor(angle)
         theta[3, start] = theta[0, start]
         f[start] = f0 if dead[start] else momentary[start]
-        f_hold, disagreeing = float(f0), 0
+        f_hold, disagreeing, owed = float(f0), 0, 0.0
         for r in range(start + 1, stop):
             if dead[r]:
                 if not dead[r - 1]:
                     near, far = r - int(3 * fs / f0), max(r - int(13 * fs / f0), start)
                     enough = near - far >= 2 * reach
                     f_hold = (theta[3, near] - theta[3, far]) * fs / (near - far) if enough else f[r - 1]
-                turn = f_hold / fs
+                turn, owed = f_hold / fs, 0.0
             else:
-                turn = f0 / fs + np.angle((z[:, r] * z[:, r - 1].conj()).sum()) / (2 * np.pi)
-                turn = np.clip(turn, *self.clip)
+                wanted = f0 / fs + np.angle((z[:, r] * z[:, r - 1].conj()).sum()) / (2 * np.pi) + owed
+                turn = np.clip(wanted, *self.clip)
+                owed = np.clip(wanted - turn, -0.5, 0.5)
             theta[3, r] = theta[3, r - 1] + turn
             for c in range(3):
                 theta[c, r] = theta[c, r - 1] + turn

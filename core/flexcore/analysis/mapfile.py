@@ -22,10 +22,15 @@ def write_map(recording: Recording, layout: Layout) -> str:
         lines.append(f"name = {json.dumps(element.name, ensure_ascii=False)}")
         if element.id in busbar_of:
             lines.append(f"busbar = {json.dumps(busbar_of[element.id])}")
-        cells = []
+        cells, turned = [], []
         for name, terms in layout.sources[element.id].items():
             if len(terms) > 1:
                 raise SettingsError(f"--save-map: {element.id}.{name}: expected a channel of its own")
-            cells.append(f"{name} = {recording.channels[terms[0][0]].number}")
+            row, factor = terms[0]
+            cells.append(f"{name} = {recording.channels[row].number}")
+            if factor < 0.0:
+                turned.append(json.dumps(name))
         lines.append(f"channels = {{ {', '.join(cells)} }}")
+        if turned:
+            lines.append(f"reversed = [{', '.join(turned)}]")
     return "\n".join(lines) + "\n"

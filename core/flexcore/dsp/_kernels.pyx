@@ -118,7 +118,7 @@ cdef class Follower:
     cdef readonly long long position, base
     cdef Py_ssize_t step, half_taps, reach, lag
     cdef long long period, twice_rate, nominal
-    cdef double rate, floor2, slew, gate, clip_low, clip_high, pull, turn_nominal, f_hold
+    cdef double rate, floor2, slew, gate, clip_low, clip_high, pull, turn_nominal, f_hold, owed
     cdef Py_ssize_t patience, disagreeing, hold_near, hold_far
     cdef long long count, first
     cdef double next_half[3]
@@ -184,6 +184,7 @@ cdef class Follower:
         self.count = 0
         self.first = self.half_taps + self.reach
         self.disagreeing = 0
+        self.owed = 0.0
         self.f_hold = <double> self.nominal
         self.held_since_edge = self.held_since_tail = self.held_since_ten = 0
         self.started = False
@@ -326,19 +327,22 @@ cdef class Follower:
 
     cdef void _follow(self, long long r) noexcept nogil:
         cdef Py_ssize_t slot = r & MASK, old = (r - 1) & MASK, c
-        cdef double re = 0.0, im = 0.0, turn, error, f, limit, carrier
+        cdef double re = 0.0, im = 0.0, turn, wanted, error, f, limit, carrier
         cdef bint dead = self._dead(slot)
         self.held[slot] = dead
         if dead:
             if not self.held[old]:
                 self.f_hold = self._history_hz(r)
             turn = self.f_hold * self.step / self.rate
+            self.owed = 0.0
         else:
             for c in range(0, 6, 2):
                 re += self.z[c, slot] * self.z[c, old] + self.z[c + 1, slot] * self.z[c + 1, old]
                 im += self.z[c + 1, slot] * self.z[c, old] - self.z[c, slot] * self.z[c + 1, old]
-            turn = self.turn_nominal + turns(im, re)
-            turn = min(max(turn, self.clip_low), self.clip_high)
+            # What is cut from a jump of the angle is made up for afterwards: no cycle is lost or won.
+            wanted = self.turn_nominal + turns(im, re) + self.owed
+            turn = min(max(wanted, self.clip_low), self.clip_high)
+            self.owed = min(max(wanted - turn, -0.5), 0.5)
         self.theta[3, slot] = self.theta[3, old] + turn
         carrier = self._carrier(r)
         for c in range(3):

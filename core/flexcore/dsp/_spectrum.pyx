@@ -9,7 +9,7 @@ fold into the orders, and costs a few taps, where an interpolator that is flat b
 Work is done in float32 lanes; long sums are kept in float64. Twins: tests/support/pq_spectrum.py.
 """
 
-from libc.math cimport M_PI, fabs, floor, sin, sinh, sqrt
+from libc.math cimport M_PI, NAN, fabs, floor, sin, sinh, sqrt
 from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
@@ -75,7 +75,7 @@ cdef class Spectrometer:
 
     cdef readonly int cycles, orders, points, taps, reach
     cdef readonly double beta
-    cdef double rate, udin, kernel_norm
+    cdef double rate
     cdef int half, last
     cdef double[::1] kernel
     cdef float[::1] cosine, sine, cosine_half, sine_half
@@ -137,8 +137,8 @@ cdef class Spectrometer:
         cdef const double[::1] msv = msv_array
         row_array = np.empty(18 + 3 * msv.shape[0] + 18 * (self.orders + 1))
         cdef double[::1] row = row_array
-        cdef int k, c, h, n
-        cdef double p2, uref, hz = self.rate * self.cycles / plan.span
+        cdef int c, h, n
+        cdef double uref, hz = self.rate * self.cycles / plan.span
         cdef double rr, ri, magnitude, swap
         cdef double[:, :, ::1] tables = row_array[18 + 3 * msv.shape[0] :].reshape(6, self.orders + 1, 3)
         with nogil:
@@ -174,12 +174,8 @@ cdef class Spectrometer:
                     row[12 + c] += tables[0, h, c]
                     if h <= 40:
                         row[15 + c] += tables[0, h, c]
-                for n in range(<int> msv.shape[0]):
-                    k = <int> floor(msv[n] * self.cycles / hz) - 1  # the four nearest bins
-                    p2 = 0.0
-                    for h in range(max(k, 0), min(k + 4, self.last + 1)):
-                        p2 += self.bins[2, h, c]
-                    row[18 + 3 * n + c] = p2 if k + 3 <= self.last else 0.0
+            for n in range(<int> msv.shape[0]):
+                self._signal(msv[n] * self.cycles / hz, &row[18 + 3 * n])
             sequences(&plan.phasor_re[0], &plan.phasor_im[0], &row[3])
         return plan, row_array
 
@@ -262,6 +258,28 @@ cdef class Spectrometer:
             bins, bins + self.last + 1, bins + 2 * (self.last + 1),
         )
 
+    cdef void _signal(self, double at, double* out) noexcept nogil:
+        """Squares of a signal ``at`` bins (fractional) of the three voltages; not-a-number beyond the orders.
+
+        From the four nearest interharmonic bins: what the window leaves in them of a tone there is known, and
+        made up for. A harmonic next to it is not counted in, unless the signal is within half a bin of it.
+        """
+        cdef int first = <int> floor(at) - 1, k, c
+        cdef double gain = 0.0, part
+        cdef bint on_harmonic = fabs(at - self.cycles * floor(at / self.cycles + 0.5)) < 0.5
+        for c in range(3):
+            out[c] = 0.0
+        for k in range(first, first + 4):
+            if k % self.cycles == 0 and not on_harmonic:
+                continue
+            part = sinc(at - k)
+            gain += part * part
+            if 0 <= k <= self.last:
+                for c in range(3):
+                    out[c] += self.bins[2, k, c]
+        for c in range(3):
+            out[c] = out[c] / gain if first + 3 <= self.last else NAN
+
     cdef void _orders(self, Plan plan, int channels, double* out) noexcept nogil:
         cdef const f32x4* bins = <const f32x4*> &self.bins[0, 0, 0]
         lanes_orders(
@@ -303,6 +321,10 @@ cdef class Spectrometer:
         if z < -1e-6:
             return sin(sqrt(-z)) / sqrt(-z)
         return 1.0
+
+
+cdef inline double sinc(double x) noexcept nogil:
+    return sin(M_PI * x) / (M_PI * x) if fabs(x) > 1e-9 else 1.0
 
 
 cdef void sequences(const double* re, const double* im, double* out) noexcept nogil:

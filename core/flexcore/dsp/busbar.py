@@ -23,7 +23,7 @@ from flexcore.dsp.values import (
     spectra,
     voltage_values,
 )
-from flexcore.dsp.window import Window
+from flexcore.dsp.window import Window, tick_of
 from flexcore.model import Event, Flag, Measurement
 from flexcore.ports import Result
 from flexcore.quantities import PHASES
@@ -160,7 +160,7 @@ class BusbarStage:
             flags=frozenset(flags),
             chain=chain,
             number=number,
-            extra=self._is_extra(start, chain, number),
+            extra=self._is_extra(start, chain),
             plan=plan,
             voltage=row,
         )
@@ -174,10 +174,9 @@ class BusbarStage:
         lows, highs = self._half_cycle_extremes(end)
         return results + self._tell(window, flags, row, Extremes(lows, highs, pinst))
 
-    def _is_extra(self, start: float, chain: int, number: int) -> bool:
+    def _is_extra(self, start: float, chain: int) -> bool:
         """Whether a window begins after the tick that ends its chain's 10-min interval."""
-        window = Window(self._follower.base, start, start, frozenset(), chain, number)
-        tick = window.tick(self._line)
+        tick = tick_of(self._follower.base + int(start), self._line)
         return self._first_tick.setdefault(chain, tick) != tick
 
     def _cut(self, at: int) -> Results:
@@ -194,7 +193,7 @@ class BusbarStage:
         flags: set[Flag] = {"gap"}
         for start, chain, number in self._follower.open_windows:
             if end > start:
-                extra = self._is_extra(start, chain, number)
+                extra = self._is_extra(start, chain)
                 window = Window(base, start, end, frozenset(flags), chain, number, extra, cut=True)
                 results += self._tell(window, flags, None, Extremes())
         self._tens.clear()

@@ -26,23 +26,36 @@ def start_edge(before: Sequence[Step], after: Sequence[Step]) -> float | None:
     """
     if len(before) <= APART or len(after) < APART:
         return None
-    values = [*before[-1 - APART :], *after[:APART]]
-    first, level = values[0][2], before[-1][2]
-    beyond = [level, *(value[2] for value in after[:APART])]
-    return _crossing(values, first, min(beyond) if level < first else max(beyond))
+    beyond = [before[-1][2], *(value[2] for value in after[:APART])]
+    falls = before[-1][2] < before[-1 - APART][2]
+    # The value before the first beyond may hold a part of the edge: the old level is the farthest one.
+    old = max(before, key=_size) if falls else min(before, key=_size)
+    level = min(beyond) if falls else max(beyond)
+    return _crossing([*before[before.index(old) :], *after[:APART]], 0.5 * (old[2] + level))
 
 
 def end_edge(trail: Sequence[Step]) -> float | None:
-    """The end: ``trail`` ends with the first value that is back; None where there are too few values."""
+    """The end: ``trail`` ends with the first value that is back; None where there are too few values.
+
+    That value may hold a part of the edge only, and what follows is not known yet. The new level is that of
+    its own second half cycle: each value is the mean of two half cycles, of which it shares the first with
+    the value before.
+    """
     if len(trail) <= APART:
         return None
-    values = trail[-1 - APART :]
-    return _crossing(values, values[0][2], values[-1][2])
+    last, shared = trail[-1][2], trail[-2][2]
+    rises = last > trail[-1 - APART][2]
+    old = (min if rises else max)(value[2] for value in trail[:-1])
+    new = (max if rises else min)(last, 2.0 * (last - shared) + old)
+    return _crossing(trail[::-1], 0.5 * (old + new))
 
 
-def _crossing(values: Sequence[Step], old: float, new: float) -> float | None:
-    """Where the middles of the cycles pass half-way from ``old`` to ``new``."""
-    half = 0.5 * (old + new)
+def _size(value: Step) -> float:
+    return value[2]
+
+
+def _crossing(values: Sequence[Step], half: float) -> float | None:
+    """Where the middles of the cycles first pass ``half``."""
     for (a0, a1, a), (b0, b1, b) in pairwise(values):
         if (a - half) * (b - half) <= 0.0 and a != b:
             part = (half - a) / (b - a)

@@ -15,6 +15,7 @@ The begin message, which cannot know, starts with its cycle. An interruption lie
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,6 +82,14 @@ class _Running:
     phase: int
     before: list[Step]
     after: list[Step] = field(default_factory=list)
+    #: Where the last interruption in it ended.
+    inside_until: float = -math.inf
+
+    @property
+    def first(self) -> float:
+        """When it really began, as far as that is known."""
+        edge = start_edge(self.before, self.after)
+        return self.start if edge is None else edge
 
 
 class PolyphaseEvents:
@@ -169,9 +178,13 @@ class PolyphaseEvents:
 
     def _ended(self, kind: EventType, running: _Running, phase: int, end: float) -> Event:
         """The end message: edges as they were, and the duration by the standard's stamps."""
-        first = start_edge(running.before, running.after)
-        last = end_edge(list(self._trail[phase]))
-        edges = (running.start if first is None else first, end if last is None else last)
+        found = end_edge(list(self._trail[phase]))
+        first, last = running.first, end if found is None else found
+        dip = self._running.get("dip")
+        if kind == "interruption" and dip is not None:  # another phase's edge of the same fall
+            first = max(first, dip.first)
+            dip.inside_until = max(dip.inside_until, last)
+        edges = (first, max(last, running.inside_until))
         if edges[1] <= edges[0]:  # shorter than the values can tell
             edges = (running.start, end)
         told = self._event(kind, running, edges[1], edges[0])

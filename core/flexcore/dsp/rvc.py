@@ -5,7 +5,8 @@ threshold of their mean; the voltage is steady while all three phases are. A rap
 value that ends this. From then on the threshold is smaller by the hysteresis, and the change is over with
 the first of the values that make the voltage steady again: it is known one second after it was over.
 
-- ``dumax_v``: the farthest that a value of the change was from the mean just before it.
+- ``dumax_v``: the farthest that a value of the change was from the mean just before it, and at least
+  ``duss_v``: a step can be steady again by a value whose cycle holds a part of the step only.
 - ``duss_v``: from the mean just before it to the mean of the first steady second after it.
 
 Both are the largest of the three phases. A change in which the voltage was in a dip or swell is none.
@@ -194,9 +195,9 @@ class RapidChanges:
         if self._void:
             return None
         end = max(begin, *(one.starts[one.at] for one in self._phases))
-        dumax_v = max(self._farthest(one, begin, end) for one in self._phases)
+        farthest_v = max(self._farthest(one, begin, end) for one in self._phases)
         duss_v = max(abs(one.total / one.count - one.before) for one in self._phases)
-        return RapidChange(begin, end, dumax_v, duss_v, self._changed())
+        return RapidChange(begin, end, max(farthest_v, duss_v), duss_v, self._changed())
 
     def _farthest(self, phase: _Second, begin: float, end: float) -> float:
         """Of the values that have left the second and of those in it that began until ``end``."""

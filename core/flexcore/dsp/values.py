@@ -113,7 +113,8 @@ def long_voltage_values(layout: VoltageRow, row: Float64, udin_v: float) -> Valu
             else None
         )
         for k in range(layout.signals):
-            values[f"msv{k + 1}_{x}_v"] = math.sqrt(base[layout.signal + 3 * k + n])
+            square = base[layout.signal + 3 * k + n]  # not a number above what the mains' frequency gives
+            values[f"msv{k + 1}_{x}_v"] = None if math.isnan(square) else math.sqrt(square)
     return values
 
 

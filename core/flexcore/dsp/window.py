@@ -15,6 +15,11 @@ WINDOWS_IN_3S = 15
 TICK_S = 600
 
 
+def tick_of(sample: int, line: Line) -> int:
+    """Number of the 10-min interval in which a sample (by its number) lies, since 1970."""
+    return sample // (TICK_S * line.rate_hz)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """``start`` and ``end`` are samples after sample number ``base``.
@@ -50,7 +55,7 @@ class Window:
 
     def tick(self, line: Line) -> int:
         """Number of the 10-min interval in which it begins, since 1970."""
-        return self.base_and(self.start) // (TICK_S * line.rate_hz)
+        return tick_of(self.base_and(self.start), line)
 
     def reaches_tick(self, line: Line) -> bool:
         """Whether the 10-min interval in which it begins ends with it."""

@@ -17,11 +17,14 @@ from flexcore.recordings.units import si
 class MappedElement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[element]]``: a busbar's or field's channels to the recording's, by number or by name.
 
-    ``busbar`` and ``name`` are for a map that stands alone, without a station file.
+    ``reversed`` names those of its channels whose sensor was mounted or wired the wrong way round: their
+    samples are turned (times -1) wherever the map is used, so that a current is positive from the busbar into
+    the field. ``busbar`` and ``name`` are for a map that stands alone, without a station file.
     """
 
     id: Annotated[str, Meta(min_length=1, max_length=32)]
     channels: dict[str, int | str]
+    reversed: tuple[str, ...] = ()
     busbar: str | None = None
     name: str | None = None
 
@@ -55,18 +58,26 @@ def find_rows(
 ) -> dict[str, dict[str, tuple[int, float]]]:
     """For each element and channel in ``wanted`` the row in the recording, and the factor to V or A.
 
+    The factor is negative where the map says ``reversed``.
+
     Raises:
-        SettingsError: the map does not cover ``wanted`` or names what is not there.
+        SettingsError: the map does not cover ``wanted``, or names or turns what is not there.
         RecordingError: a mapped channel is in another unit.
     """
-    by_id = {element.id: element.channels for element in mapping.element}
+    by_id = {element.id: element for element in mapping.element}
     found: dict[str, dict[str, tuple[int, float]]] = {}
     for element, channels in wanted.items():
         if element not in by_id:
             raise SettingsError(f"{file}: element: expected one with id {element!r}")
+        mapped = by_id[element]
+        stray = next((name for name in mapped.reversed if name not in mapped.channels), None)
+        if stray is not None:
+            raise SettingsError(
+                f"{file}: {element}.reversed: expected names of its channels, got {stray[:32]!r}"
+            )
         found[element] = {}
         for name in channels:
-            key = by_id[element].get(name)
+            key = mapped.channels.get(name)
             what = f"{file}: {element}.channels.{name}: expected a channel of the recording"
             if key is None:
                 raise SettingsError(what)
@@ -81,5 +92,5 @@ def find_rows(
                 raise RecordingError(
                     f"{element}.{name}: channel {key!r}: unit: expected {kind}, got {unit!r}"
                 )
-            found[element][name] = (row, factor)
+            found[element][name] = (row, -factor if name in mapped.reversed else factor)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -163,14 +164,29 @@ def test_the_relay_is_guessed_by_order() -> None:
 
 
 def test_a_guess_as_a_map_gives_the_same_layout() -> None:
-    import msgspec
-
     record = read_recording(waveform("wisp2_110kV_2bus_11fields_50Hz"))
     guess = guess_layout(record)
     mapping = msgspec.toml.decode(write_map(record, guess), type=ChannelMap)
     told = station_layout(record, None, mapping)
     assert told.sources == guess.sources
     assert told.station == guess.station
+
+
+def test_a_map_turns_a_sensor_with_a_station_file_or_alone_and_when_saved_again() -> None:
+    record = recording(*((name, "V") for name in ("a", "b", "c")), *((name, "A") for name in ("d", "e", "f")))
+    mapping = ChannelMap(
+        (
+            MappedElement("bb1", {"u_l1": 1, "u_l2": 2, "u_l3": 3}),
+            MappedElement("f1", {"i_l1": 4, "i_l2": 5, "i_l3": 6}, reversed=("i_l2", "i_l3")),
+        )
+    )
+    alone = station_layout(record, None, mapping)
+    with_station = station_layout(record, alone.station, mapping)
+    for layout in (alone, with_station):
+        assert list(layout.sources["f1"].values()) == [((3, 1.0),), ((4, -1.0),), ((5, -1.0),)]
+        assert [factor for ((_, factor),) in layout.sources["bb1"].values()] == [1.0] * 3
+    saved = msgspec.toml.decode(write_map(record, alone), type=ChannelMap)
+    assert station_layout(record, None, saved).sources == alone.sources
 
 
 @pytest.mark.parametrize(

@@ -2,90 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flexcore.desk.bench.flicker_points import (
+    TICK_S,
+    Run,
+    Signal,
+    modulated,
+    rectangle,
+    sine,
+    tables,
+    triples,
+)
 from flexcore.dsp import _flicker, lamp
 from flexcore.dsp.flicker import INTERVAL_S, SETTLE_S, FlickerError, Flickermeter, ShortTerm, plt, severity
 from support import flicker_twin as twin
 from support.pq import Array
 
-TABLES = json.loads((Path(__file__).parents[2] / "data/flicker-iec61000-4-15-ed2.json").read_text())
-#: A tick of the clock.
-TICK_S = 1_700_000_000 // INTERVAL_S * INTERVAL_S
+TABLES = tables()
 KINDS = [(name, hz) for name in ("230v", "120v") for hz in (50, 60)]
 RATES = (1_000, 1_200, 1_999, 3_200, 3_999, 4_000, 12_800, 20_000, 44_100, 48_000, 100_000)
 PEAK_V = 230.0 * np.sqrt(2.0)
-Signal = Callable[[Array], Array]
-
-
-def sine(t: Array, hz: float | Array = 50.0) -> Array:
-    return PEAK_V * np.sin(2 * np.pi * hz * t)
 
 
 def column(values: list[float]) -> Array:
     return np.array(values, float)[:, None]
-
-
-def rectangle(t: Array, hz: float | Array, rate_hz: int) -> Array:
-    """+1 and -1 in turn, with edges one sample long: where an edge is does not depend on the samples."""
-    turn = (hz * t) % 1.0
-    high = turn < 0.5
-    edge = np.where(high, np.minimum(turn, 0.5 - turn), -np.minimum(turn - 0.5, 1.0 - turn))
-    return np.clip(edge * (2 * rate_hz / hz), -1.0, 1.0)
-
-
-def modulated(t: Array, hz: Array, dv_pct: Array, wave: str, carrier_hz: float, rate_hz: int) -> Array:
-    shape = np.sin(2 * np.pi * hz * t) if wave == "sine" else rectangle(t, hz, rate_hz)
-    return sine(t, carrier_hz) * (1.0 + dv_pct / 200.0 * shape)
-
-
-class Run:
-    """A meter fed with a signal of the time since the tick, which begins ``lead_s`` before the tick."""
-
-    def __init__(
-        self, signal: Signal, rate_hz: int, nominal_hz: int = 50, name: str = "230v", lead_s: float = 0.0
-    ) -> None:
-        self.meter = Flickermeter(rate_hz, nominal_hz, 230.0, name)
-        self.signal, self.rate_hz = signal, rate_hz
-        self.at_s = -lead_s
-        self.ended: list[ShortTerm] = []
-        self.meter.restart(TICK_S * rate_hz - round(lead_s * rate_hz))
-
-    def until(self, end_s: float, step_s: float = 10.0) -> None:
-        origin = TICK_S * self.rate_hz
-        while self.at_s < end_s:
-            after = min(self.at_s + step_s, end_s)
-            first = min(self.meter.position - origin, round(self.at_s * self.rate_hz))
-            n = np.arange(first, round(after * self.rate_hz))
-            samples = np.ascontiguousarray(self.signal(n / self.rate_hz), np.float32)
-            self.ended += self.meter.feed(samples, origin + first, origin + int(n[-1]) + 1)
-            self.at_s = after
-
-    def highest(self, start_s: float, end_s: float) -> list[float]:
-        self.until(start_s)
-        self.meter.take()
-        self.until(end_s)
-        return [pinst.highest for pinst in self.meter.take()]
-
-    def mean(self, start_s: float, end_s: float) -> Array:
-        self.until(start_s)
-        self.meter.take()
-        self.until(end_s)
-        return np.array([pinst.mean for pinst in self.meter.take()])
-
-
-def triples(*lists: list[float]) -> Iterator[list[Array]]:
-    """Three table points at once, one per channel; the last one again where they run out."""
-    points = list(zip(*lists, strict=True))
-    points += [points[-1]] * (-len(points) % 3)
-    for n in range(0, len(points), 3):
-        yield [column(values) for values in zip(*points[n : n + 3], strict=True)]
 
 
 def pst_of(signal: Signal, rate_hz: int, nominal_hz: int, name: str) -> tuple[float, float, float]:

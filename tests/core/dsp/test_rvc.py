@@ -72,9 +72,8 @@ def reference(values: Array, settings: EventSettings, hz: int) -> list[tuple[flo
                     end = max(begin, *(seen[k][-n][0] for k in range(3)))
                     far = max(abs(x - before[k]) for k in range(3) for s, x in seen[k] if begin <= s <= end)
                     after = [math.fsum(x for _, x in seen[k][-n:]) / n for k in range(3)]
-                    found.append(
-                        (begin, end, far, max(abs(a - b) for a, b in zip(after, before, strict=True)))
-                    )
+                    stays = max(abs(a - b) for a, b in zip(after, before, strict=True))
+                    found.append((begin, end, max(far, stays), stays))
                 begin = None
     return found
 

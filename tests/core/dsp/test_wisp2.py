@@ -34,7 +34,10 @@ class Played:
 
 
 def describe(names: list[str]) -> tuple[Station, dict[str, list[int]]]:
-    """The station of the recording, and which of its channels make up each element."""
+    """The station of the recording, and which of its channels make up each element.
+
+    All as recorded: what is compared here does not depend on a sensor's polarity (see test_polarity.py).
+    """
     rows = {"bb1": [0, 1, 2], "bb2": [4, 5, 6]}
     text = ['[station]\nid = "wisp2"\nname = "Wisp 2"']
     for n in (1, 2):

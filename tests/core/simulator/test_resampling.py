@@ -170,6 +170,8 @@ def test_between_two_plays_the_index_jumps(tmp_path: Path) -> None:
         (MAP.replace('"u2"', '"u9"'), "bb1.channels.u_l2: expected a channel of the recording, got 'u9'"),
         (MAP.replace("u_l3 = 3", "u_l3 = 4"), "bb1.u_l3: channel 4: unit: expected V, got 'A'"),
         (MAP.replace("u_l3 = 3", "u_l3 = true"), "element"),
+        (MAP + 'reversed = ["i_l1", "i_l4"]', "f1.reversed: expected names of its channels, got 'i_l4'"),
+        (MAP + "reversed = true", "reversed"),
     ],
 )
 def test_a_bad_map_is_one_line_with_the_key(tmp_path: Path, text: str, names: str) -> None:
@@ -177,6 +179,13 @@ def test_a_bad_map_is_one_line_with_the_key(tmp_path: Path, text: str, names: st
         mapped(tmp_path, text)
     assert names in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_map_turns_the_channels_it_names_and_no_other(tmp_path: Path) -> None:
+    as_is, turned = mapped(tmp_path), mapped(tmp_path, MAP + 'reversed = ["i_l1", "i_l3"]')
+    signs = np.array([1, 1, 1, -1, 1, -1, 1])[:, None]
+    assert np.array_equal(turned, signs * as_is)
+    assert as_is[3].any()
 
 
 def test_missing_samples_are_not_played(tmp_path: Path) -> None:

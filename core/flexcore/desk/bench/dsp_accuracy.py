@@ -6,16 +6,15 @@ influence quantities; here the figures are printed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from flexcore.desk.bench.flicker_points import Run, Signal, modulated, tables, triples
 from flexcore.desk.bench.station import RATE_HZ
-from flexcore.desk.box import ROOT
 from flexcore.dsp import StationAnalyser
-from flexcore.dsp.flicker import Flickermeter, ShortTerm
+from flexcore.dsp.flicker import INTERVAL_S
 from flexcore.model import Block, Event, Measurement
 from flexcore.ports import Result
 from flexcore.station import Station, parse_station
@@ -23,7 +22,6 @@ from flexcore.station import Station, parse_station
 Array = npt.NDArray[np.float64]
 
 NS = 1_000_000_000
-_TABLES = ROOT / "tests/data/flicker-iec61000-4-15-ed2.json"
 UDIN_V = 230.0
 START_S = 1_700_000_000
 PHASES = ("l1", "l2", "l3")
@@ -154,50 +152,21 @@ def dips() -> tuple[float, float]:
 
 def flicker() -> tuple[list[float], list[float]]:
     """Pinst (20 kHz) and Pst (2 kHz) at every point of the tables for 230 V and 50 Hz; all should be 1."""
-    tables = json.loads(_TABLES.read_text(encoding="utf-8"))["230v-50hz"]
+    points = tables()["230v-50hz"]
     pinst: list[float] = []
     for wave in ("sine", "rectangular"):
-        table = tables[f"pinst_{wave}"]
-        for hz, dv_percent in _threes(table["hz"], table["dv_pct"]):
-            meter = Flickermeter(RATE_HZ, 50, UDIN_V)
-            _play(meter, RATE_HZ, hz, dv_percent, wave, 0.0, 30.0)
-            meter.take()
-            _play(meter, RATE_HZ, hz, dv_percent, wave, 30.0, 40.0)
-            pinst += [told.highest for told in meter.take() if told is not None]
+        table = points[f"pinst_{wave}"]
+        for hz, dv_percent in triples(table["hz"], table["dv_pct"]):
+            pinst += Run(_flickering(hz, dv_percent, wave, RATE_HZ), RATE_HZ).highest(30.0, 40.0)
     pst: list[float] = []
-    table = tables["pst_rectangular"]
-    for per_minute, dv_percent in _threes(table["changes_per_minute"], table["dv_pct"]):
-        meter = Flickermeter(2_000, 50, UDIN_V)
-        ended = _play(
-            meter, 2_000, np.asarray(per_minute / 120.0, np.float64), dv_percent, "rectangular", -20.0, 600.0
-        )
-        pst += [float(value or 0.0) for value in ended[-1].pst]
+    table = points["pst_rectangular"]
+    for per_minute, dv_percent in triples(table["changes_per_minute"], table["dv_pct"]):
+        hz = np.asarray(per_minute / 120.0, np.float64)
+        run = Run(_flickering(hz, dv_percent, "rectangular", 2_000), 2_000, lead_s=20.0)
+        run.until(INTERVAL_S)
+        pst += [float(value or 0.0) for value in run.ended[-1].pst]
     return pinst, pst
 
 
-def _threes(*lists: list[float]) -> Iterator[list[Array]]:
-    """Three points of a table at once, one per phase; the last one again where they run out."""
-    points = list(zip(*lists, strict=True))
-    points += [points[-1]] * (-len(points) % 3)
-    for n in range(0, len(points), 3):
-        yield [np.array(values)[:, None] for values in zip(*points[n : n + 3], strict=True)]
-
-
-def _play(
-    meter: Flickermeter, rate_hz: int, hz: Array, dv_percent: Array, wave: str, from_s: float, to_s: float
-) -> list[ShortTerm]:
-    """Feed a modulated voltage; time counts from a 10-min tick of the clock."""
-    tick = START_S // 600 * 600 * rate_hz
-    if from_s <= 0.0:
-        meter.restart(tick + round(from_s * rate_hz))
-    ended: list[ShortTerm] = []
-    for until_s in np.arange(from_s + 5.0, to_s + 2.5, 5.0):
-        first = meter.position - tick
-        t = np.arange(first, round(until_s * rate_hz)) / rate_hz
-        turn = (hz * t) % 1.0
-        edge = np.where(turn < 0.5, np.minimum(turn, 0.5 - turn), -np.minimum(turn - 0.5, 1.0 - turn))
-        shape = np.sin(2 * np.pi * hz * t) if wave == "sine" else np.clip(edge * (2 * rate_hz / hz), -1, 1)
-        u = np.sqrt(2.0) * UDIN_V * np.sin(2 * np.pi * 50.0 * t) * (1.0 + dv_percent / 200.0 * shape)
-        samples = np.ascontiguousarray(u, np.float32)
-        ended += meter.feed(samples, tick + first, tick + first + samples.shape[1])
-    return ended
+def _flickering(hz: Array, dv_percent: Array, wave: str, rate_hz: int) -> Signal:
+    return lambda t: modulated(t, hz, dv_percent, wave, 50.0, rate_hz)
