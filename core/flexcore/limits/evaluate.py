@@ -85,7 +85,9 @@ def evaluate(
     span = (start_ns, end_ns)
     head = limit_set.head
     bands = {
-        between: [band_of(c, math.sqrt(3.0) * udin_v if between else udin_v, nominal_hz) for c in limit_set.clauses]
+        between: [
+            band_of(c, math.sqrt(3.0) * udin_v if between else udin_v, nominal_hz) for c in limit_set.clauses
+        ]
         for between in (False, True)
     }
     clauses = []

@@ -53,7 +53,7 @@ def newest(name: str, names: Iterable[str]) -> str | None:
         edition = full.removeprefix(f"{name}-")
         if edition != full and edition[:4].isdecimal():
             years[full] = [int(part) for part in edition.split("-") if len(part) == 4 and part.isdecimal()]
-    return max(years, key=years.__getitem__, default=None)
+    return max(years, key=lambda full: years[full], default=None)
 
 
 def parse_limit_set(text: str, file: str = "limits.toml") -> LimitSet:

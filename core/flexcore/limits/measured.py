@@ -1,6 +1,6 @@
 """What an instrument gives, as what is judged: whole intervals of one busbar become series by quantity.
 
-The standards' harmonics are in percent of the fundamental, the instrument's are volts by order: the percentages
+The standards' harmonics are in percent of the fundamental, the instrument's are volts by order: percentages
 are made here, from the aggregated values of one interval (IEC 61000-4-7: subgroup against fundamental).
 """
 
@@ -61,7 +61,9 @@ class Wanted:
         """Those of ``names`` that are needed over ``interval``."""
         templates = self._templates.get(interval, set())
         return tuple(
-            name for name in names if name in templates or any(phase_of(t, name) is not None for t in templates)
+            name
+            for name in names
+            if name in templates or any(phase_of(t, name) is not None for t in templates)
         )
 
 
@@ -91,7 +93,9 @@ class Measured:
             values = self._harmonic(found, int(harmonic["order"]), harmonic["phase"])
         else:
             values = found.values.get(quantity)
-        return None if values is None else Series(found.times_ns, values, found.flagged)
+        if values is None or not np.isfinite(values).any():
+            return None
+        return Series(found.times_ns, values, found.flagged)
 
     def _harmonic(self, found: Intervals, order: int, phase: str) -> Values | None:
         spectrum, fundamental = found.spectra.get(f"u_h_{phase}_v"), found.values.get(f"u1_{phase}_v")

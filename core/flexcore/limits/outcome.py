@@ -16,8 +16,9 @@ Verdict = Literal["pass", "fail", "not_judged"]
 #: Why a verdict is what it is; ``value`` and ``limit`` of the :class:`Reason` say, per key:
 #: ``outside`` the share of values within, and the share asked (percent); ``events`` events per year, and
 #: allowed; ``coverage`` usable share and the least asked (percent); ``short_span`` length of the span and
-#: the length the rule needs (days); ``short_period`` the same in hours; ``no_series`` the quantity was not measured; ``no_interval`` no whole
-#: interval lies in the span; ``no_events`` no events were given; ``informative`` the clause has no limit.
+#: the length the rule needs (days); ``short_period`` the same in hours; ``no_series`` the quantity was not
+#: measured; ``no_interval`` no whole interval lies in the span; ``no_events`` no events were given;
+#: ``informative`` the clause has no limit.
 ReasonKey = Literal[
     "outside",
     "events",

@@ -102,6 +102,7 @@ def _probe(db: sqlite3.Connection) -> None:
         "SELECT count(*) FROM layout",
         "SELECT * FROM recent ORDER BY slot DESC LIMIT 20",
         "SELECT * FROM chunk ORDER BY start_us DESC LIMIT 5",
+        "SELECT * FROM average ORDER BY start_us DESC LIMIT 20",
         "SELECT * FROM event ORDER BY start_us DESC LIMIT 100",
         "SELECT * FROM gap ORDER BY start_us DESC LIMIT 100",
     ):
