@@ -198,7 +198,10 @@ def _channel(
     coverage: float,
 ) -> ChannelOutcome:
     if series is None:
-        reason = Reason(key="no_series")
+        step = INTERVAL_NS[clause.interval]
+        # of a span that holds no interval, nothing was to be measured
+        fits = span[1] // step > -(-span[0] // step)
+        reason = Reason(key="no_series" if fits else "no_interval")
         return ChannelOutcome(quantity=name, phase=phase, verdict="not_judged", reason=reason)
     parts = [
         _part(clause, band, name, phase, series.cut(start, end), (start, end), coverage)

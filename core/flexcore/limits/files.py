@@ -46,14 +46,15 @@ def newest(name: str, names: Iterable[str]) -> str | None:
     ``en50160-lv-2010-a1-2015`` is newer than ``en50160-lv-2010``: years are compared in their order, and an
     amendment comes after what it amends.
     """
-    years: dict[str, list[int]] = {}
+    found: list[tuple[list[int], str]] = []
     for full in names:
         if full == name:
             return name
         edition = full.removeprefix(f"{name}-")
         if edition != full and edition[:4].isdecimal():
-            years[full] = [int(part) for part in edition.split("-") if len(part) == 4 and part.isdecimal()]
-    return max(years, key=lambda full: years[full], default=None)
+            years = [int(part) for part in edition.split("-") if len(part) == 4 and part.isdecimal()]
+            found.append((years, full))
+    return max(found)[1] if found else None
 
 
 def parse_limit_set(text: str, file: str = "limits.toml") -> LimitSet:
