@@ -103,8 +103,10 @@ class StoreReader:
     All raise :class:`StoreError` where it cannot be read.
     """
 
-    def __init__(self, folder: Path, file: str = FILE) -> None:
+    def __init__(self, folder: Path, file: str = FILE, *, busy_s: float = 5.0) -> None:
+        """``busy_s``: how long a file is waited for that another program has locked as a whole."""
         self._file = folder / file
+        self._busy_s = busy_s
 
     def events(
         self, limit: int = 100, *, before_ns: int | None = None, kind: str | None = None
@@ -301,10 +303,12 @@ class StoreReader:
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self._file.absolute().as_uri()}?mode=ro"
         try:
-            db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=self._busy_s)
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             return db
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise  # somebody does write
             # The writer has closed: there is no log, and we may not make one. Then nobody writes either.
             if not self._file.is_file() or self._file.with_name(f"{self._file.name}-wal").exists():
                 raise

@@ -49,8 +49,8 @@ class _Busbar:
     nominal_v: float
 
 
-def open_store(place: Path) -> StoreReader:
-    """The store in a folder, or the database itself.
+def open_store(place: Path, busy_s: float = 5.0) -> StoreReader:
+    """The store in a folder, or the database itself; ``busy_s`` as for :class:`StoreReader`.
 
     Raises:
         StoreError: there is none, it cannot be read, or a newer version made it.
@@ -58,7 +58,7 @@ def open_store(place: Path) -> StoreReader:
     file = place / FILE if place.is_dir() else place
     if not file.is_file():
         raise StoreError(f"{file}: expected a store of flexcore ({FILE}, or the folder that it is in)")
-    reader = StoreReader(file.parent, file.name)
+    reader = StoreReader(file.parent, file.name, busy_s=busy_s)
     try:
         reader.version()
     except StoreError as error:
@@ -115,7 +115,7 @@ def _judge(place: Path, reader: StoreReader, question: Question, busbar: _Busbar
     if not found and (wanted.intervals or not log.watched_percent):
         raise StoreError(
             f"{place}: {busbar.id}: expected values from {iso(span[0])} to {iso(span[1])}, got none of"
-            f" {', '.join(wanted.intervals) or 'any length'}; it is kept from {iso(there[0])} to {iso(there[1])}"
+            f" {', '.join(wanted.intervals) or 'any length'}; there is {iso(there[0])} to {iso(there[1])}"
         )
     doubt = level_doubt(limit_set, busbar.nominal_v)
     hz = question.nominal_hz
