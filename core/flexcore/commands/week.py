@@ -78,8 +78,13 @@ def run(options: argparse.Namespace) -> str:
 
 def _station_beside(store: Path) -> Path | None:
     """On the box it is one folder above the store's."""
-    folder = (store if store.is_dir() else store.parent).absolute()
-    return next((f for f in (folder / "station.toml", folder.parent / "station.toml") if f.is_file()), None)
+    try:
+        folder = (store if store.is_dir() else store.parent).absolute()
+        return next(
+            (f for f in (folder / "station.toml", folder.parent / "station.toml") if f.is_file()), None
+        )
+    except OSError:
+        return None  # a store that is out of reach is told when it is opened
 
 
 def _volts(text: str) -> float:

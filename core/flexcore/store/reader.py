@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ class StoreReader:
                 " ORDER BY start_us DESC, id LIMIT ?3",
                 (_before_us(before_ns), kind, _bounded(limit)),
             ).fetchall()
-        return [_event(r) for r in rows]
+            return [_event(r) for r in rows]
 
     def events_of(self, element: str, start_ns: int, end_ns: int) -> list[StoredEvent]:
         """All events of ``element`` that began from ``start_ns`` to before ``end_ns``, oldest first."""
@@ -128,7 +129,7 @@ class StoreReader:
                 " ORDER BY start_us, id",
                 (element, start_ns // US, end_ns // US),
             ).fetchall()
-        return [_event(r) for r in rows]
+            return [_event(r) for r in rows]
 
     def gaps(self, limit: int = 100, *, before_ns: int | None = None) -> list[StoredGap]:
         """Newest first; those that began before ``before_ns``."""
@@ -163,7 +164,10 @@ class StoreReader:
     def elements(self) -> tuple[str, ...]:
         """The elements that ever had values."""
         with self._open() as db:
-            return tuple(name for (name,) in db.execute("SELECT name FROM element ORDER BY id"))
+            found = tuple(name for (name,) in db.execute("SELECT name FROM element ORDER BY id"))
+            if not all(isinstance(name, str) for name in found):
+                raise TypeError("element names")
+            return found
 
     def names(self, element: str, interval: str) -> tuple[str, ...]:
         """Names of the values and spectra that are kept over ``3s``, ``10s``, ``10min`` or ``2h``."""
@@ -294,8 +298,9 @@ class StoreReader:
             if isinstance(error, StoreError):
                 raise
             raise explain(error, "read") from error
-        except (KeyError, ValueError) as error:
-            raise StoreError(f"store: read: expected consistent rows: {error!r}") from error
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError, struct.error) as error:
+            # a bad block may hold anything in any place
+            raise StoreError(f"store: read: expected consistent rows: {error!r}"[:200]) from error
         finally:
             if db is not None:
                 db.close()

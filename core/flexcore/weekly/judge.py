@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +56,28 @@ def open_store(place: Path, busy_s: float = 5.0) -> StoreReader:
     Raises:
         StoreError: there is none, it cannot be read, or a newer version made it.
     """
-    file = place / FILE if place.is_dir() else place
-    if not file.is_file():
+    try:
+        file = place / FILE if place.is_dir() else place
+        there = file.is_file()
+    except OSError as error:
+        raise StoreError(f"{place}: expected a store of flexcore: {error.strerror}") from error
+    if not there:
         raise StoreError(f"{file}: expected a store of flexcore ({FILE}, or the folder that it is in)")
     reader = StoreReader(file.parent, file.name, busy_s=busy_s)
-    try:
+    with _named(place):
         reader.version()
-    except StoreError as error:
-        text = str(error)
-        raise error if text.startswith(str(file)) else type(error)(f"{file}: {text}") from error
     return reader
+
+
+@contextmanager
+def _named(place: Path) -> Iterator[None]:
+    """The store's own errors name no file."""
+    try:
+        yield
+    except StoreError as error:
+        if str(error).startswith(str(place)):
+            raise
+        raise type(error)(f"{place}: {error}") from error
 
 
 def judge(place: Path, reader: StoreReader, question: Question) -> Week:
@@ -75,7 +88,9 @@ def judge(place: Path, reader: StoreReader, question: Question) -> Week:
         StoreError: the store cannot be read or has nothing in that time.
     """
     limit_set = question.limit_set
-    judged = tuple(_judge(place, reader, question, busbar) for busbar in _busbars(place, reader, question))
+    with _named(place):
+        busbars = _busbars(place, reader, question)
+        judged = tuple(_judge(place, reader, question, busbar) for busbar in busbars)
     return Week(str(place), limit_set.id, limit_set.head.version, judged, version=__version__)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import subprocess
 import sys
@@ -288,7 +289,7 @@ def test_a_store_that_is_locked_is_one_line(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("PRAGMA journal_mode = DELETE")
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreError, match="flexcore.db: store: read: database is locked"):
+    with pytest.raises(StoreError, match=f"{tmp_path}: store: read: database is locked"):
         open_store(tmp_path, busy_s=0.1)
     other.execute("COMMIT")
     other.close()
@@ -377,6 +378,45 @@ def test_what_is_no_store_is_one_line(tmp_path: Path, make: Any, expectation: st
     assert expectation in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_a_path_that_no_disk_has_is_one_line() -> None:
+    error = flexcore("x" * 300, "--limits", "en50160-mv", code=2)
+    assert "expected a store of flexcore: File name too long" in error
+    assert error.count("\n") == 1
+
+
+def test_a_spoilt_store_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    week = StoredWeek(folder)
+    week.tens(40)
+    week.twos()
+    week.shorts("10s", 10 * S, ({"f_10s_hz": 50.0 + n % 7 / 1000} for n in range(1500)))
+    week.ends()
+    week.event("dip", 5000.0, 0.2, 50.0)
+    week.gap(0.0, 60.0)
+    week.store.close()
+    sound = (folder / FILE).read_bytes()
+    dice = random.Random(7)
+    refused = judged = 0
+    for _ in range(150):
+        spoilt = bytearray(sound)
+        for _ in range(dice.choice((1, 2, 3, 40))):
+            spoilt[dice.randrange(100, len(spoilt))] = dice.randrange(256)
+        (tmp_path / FILE).write_bytes(
+            spoilt[: dice.choice((len(spoilt),) * 3 + (dice.randrange(len(spoilt)),))]
+        )
+        question = Question(read_limit_set("en50160-mv"), nominal_v=10_000.0)
+        try:
+            judge(tmp_path, open_store(tmp_path), question)
+            judged += 1
+        except FlexcoreError as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert str(error).startswith(str(tmp_path))
+    assert judged > 10
+    assert refused > 10
 
 
 def test_without_a_station_the_declared_voltage_is_asked_for(tmp_path: Path) -> None:
