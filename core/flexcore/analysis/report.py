@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from flexcore.analysis.results import Analysis, ElementResult, EventResult, IntervalResult, Statistic
+from flexcore.analysis.results import (
+    Analysis,
+    ElementResult,
+    EventResult,
+    IntervalResult,
+    Judged,
+    Statistic,
+)
+from flexcore.limits import text as limits_text
 from flexcore.quantities import BY_NAME
 
 WIDTH = 100
@@ -30,6 +38,7 @@ def render(analysis: Analysis, *, full: bool = False) -> str:
         _fields(analysis),
         _events(analysis, full),
         _gaps(analysis, full),
+        *(_limits(judged) for judged in analysis.limits),
     ]
     if full:
         parts += [_all_quantities(element) for element in analysis.elements if element.kind == "field"]
@@ -90,6 +99,15 @@ def figure(value: float, unit: str = "") -> str:
 
 def _title(text: str) -> str:
     return short(text, WIDTH)
+
+
+def _limits(judged: Judged) -> str:
+    """A busbar against a limit set; this table alone is wider than the page."""
+    lines = [_title(f"Limits     {judged.busbar}")]
+    for doubt in judged.doubts:
+        lines += wrapped("look at", doubt)
+    text = limits_text.render(judged.evaluation, "en", clock=judged.clock)
+    return "\n".join([*lines, *(f"  {line}".rstrip() for line in text.splitlines())])
 
 
 def _recording(analysis: Analysis) -> str:

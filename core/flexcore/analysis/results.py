@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
+from flexcore.limits.outcome import Evaluation
+from flexcore.limits.text import Clock
+
 SCHEMA = "flexcore-analysis-1"
 
 
@@ -126,8 +129,22 @@ class Mapping(msgspec.Struct, frozen=True):
     unused: tuple[tuple[int, str], ...]
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """A busbar against a limit set (``evaluation``, :mod:`flexcore.limits.outcome`).
+
+    Its times are nanoseconds since 1970 on the file's own clock (``clock``: ``file``, or ``utc`` where the
+    file says that it is), or since the first sample where the file tells no time (``start``). ``doubts`` are
+    what a person should look at.
+    """
+
+    busbar: str
+    clock: Clock
+    doubts: tuple[str, ...]
+    evaluation: Evaluation
+
+
 class Analysis(msgspec.Struct, frozen=True):
-    """All of it."""
+    """All of it; ``limits`` only where a limit set was given, one for each busbar."""
 
     recording: RecordingInfo
     mapping: Mapping
@@ -137,5 +154,6 @@ class Analysis(msgspec.Struct, frozen=True):
     elements: tuple[ElementResult, ...]
     events: tuple[EventResult, ...]
     gaps: tuple[EventResult, ...]
+    limits: tuple[Judged, ...] = ()
     schema: str = SCHEMA
     version: str = ""
