@@ -153,7 +153,8 @@ class PolyphaseEvents:
                         events.append(self._event(rule.kind, running))
                 elif rule.ends(present):
                     del self._running[rule.kind]
-                    self._past.append((rule.flag, running.start, 0.5 * (start + end)))
+                    # to the end of its last cycle: the lowest value of the window in which that ends is its
+                    self._past.append((rule.flag, running.start, end))
                     events.append(self._ended(rule.kind, running, phase, end))
                 else:
                     running.extreme_v = rule.worst(running.extreme_v, rms_v)
