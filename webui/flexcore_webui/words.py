@@ -33,6 +33,8 @@ FLAG = {
     "swell": _("swell"),
     "interruption": _("interruption"),
     "sync": _("no sync"),
+    "saturated": _("out of range"),
+    "rotation": _("phase order"),
 }
 
 EVENT = {

@@ -10,6 +10,7 @@ from flexcore.dsp.arrays import Float64
 from flexcore.dsp.capture import Captures
 from flexcore.dsp.events import HalfCycle, PolyphaseEvents
 from flexcore.dsp.flickering import Flicker
+from flexcore.dsp.guide import WAIT_S, Guide
 from flexcore.dsp.line import NS, GapEvents, Line, ordered
 from flexcore.dsp.rows import VoltageRow
 from flexcore.dsp.suddenly import Suddenly
@@ -21,6 +22,7 @@ from flexcore.dsp.values import (
     frequency,
     long_voltage_values,
     spectra,
+    turned,
     voltage_values,
 )
 from flexcore.dsp.window import Window, tick_of
@@ -53,6 +55,7 @@ class BusbarStage:
         self.windows: list[Window] = []
         #: Set by who knows the fields.
         self.captures: Captures | None = None
+        self.guide: Guide | None = None
         self._line = line
         self.udin_v = busbar.udin_v
         self.cycles = WINDOW_CYCLES[nominal_hz]
@@ -60,10 +63,11 @@ class BusbarStage:
         self._spectrometer = spectrometer
         self._signals_hz = signals_hz
         self.layout = VoltageRow(spectrometer.orders, len(signals_hz))
-        self._events = PolyphaseEvents(busbar.id, busbar.udin_v, settings, line)
-        self._suddenly = Suddenly(busbar.id, busbar.udin_v, settings, line, nominal_hz)
+        self._events = PolyphaseEvents(busbar.id, busbar.udin_v, settings, line, track.marks)
+        self._suddenly = Suddenly(busbar.id, busbar.udin_v, settings, line, nominal_hz, track.marks)
         self._gaps = GapEvents(busbar.id, line)
         self._following = False
+        self._second = 0  # the last whole second of the clock that was reached
         self._halves: deque[HalfCycle] = deque()
         self._aggregator = Aggregator(line, self.cycles)
         self._flicker = Flicker(line.rate_hz, nominal_hz, busbar.udin_v)
@@ -107,11 +111,27 @@ class BusbarStage:
         self._flicker.restart(first)
         self._suddenly.restart(first, self._follower.base)
         self._following = True
+        self._second = 0
         self._halves.clear()
         self._first_tick.clear()
 
     def _feed(self, until: int) -> Results:
-        if not self._following or until <= self._follower.position:
+        """Follow the samples up to ``until``, second by second of the clock: with each a guide may speak."""
+        if not self._following:
+            return []
+        results: Results = []
+        rate = self._line.rate_hz
+        second = (max(self._follower.position, self._second) // rate + 1) * rate
+        while second <= until:
+            results += self._follow(second)
+            self._second = second
+            if self.guide is not None and self._follower.dead_for >= WAIT_S * rate:
+                self._follower.steer(self.guide.frequency(second, self._follower.f_hold))
+            second += rate
+        return results + self._follow(until)
+
+    def _follow(self, until: int) -> Results:
+        if until <= self._follower.position:
             return []
         halves, windows, tens = self._follower.feed(self.track.data, self.track.origin, until)
         results: Results = []
@@ -145,6 +165,11 @@ class BusbarStage:
 
     def _window(self, start: float, end: float, held: bool, chain: int, number: int) -> Results:
         flags = self._events.flags(start, end)
+        earliest = min(start, self._halves[0][1]) if self._halves else start
+        reach = self._spectrometer.reach
+        base = self._follower.base
+        if self.track.marks.touch(base + int(earliest) - reach, base + int(end) + reach):
+            flags.add("saturated")
         if number == 0 and chain == 0:
             flags.add("start")
         if held:
@@ -153,6 +178,8 @@ class BusbarStage:
         plan, row = self._spectrometer.plan(
             self.track.data, start + shift, end + shift, self.udin_v, self._signals_hz
         )
+        if turned(self.layout, row, self.udin_v):
+            flags.add("rotation")
         window = Window(
             base=self._follower.base,
             start=start,

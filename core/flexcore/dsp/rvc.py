@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flexcore.dsp.events import PHASES, HalfCycle
 from flexcore.model import Flag
@@ -30,7 +30,8 @@ STEADY_VALUES = {50: 100, 60: 120}
 class RapidChange:
     """``start`` and ``end`` in samples after the base.
 
-    With flag ``gap`` the samples ended before the voltage was steady, and there is no ``duss_v``.
+    With flag ``gap`` the samples ended before the voltage was steady, and there is no ``duss_v``. ``known``
+    is the end of the newest value that it is made of.
     """
 
     start: float
@@ -39,6 +40,7 @@ class RapidChange:
     duss_v: float | None
     phases: tuple[str, ...]
     flags: tuple[Flag, ...] = ()
+    known: float = field(default=0.0, compare=False)
 
 
 class _Second:
@@ -129,7 +131,7 @@ class RapidChanges:
         changes: list[RapidChange] = []
         low, high, band = self._dip_end_v, self._swell_end_v, self._band_v
         phases = self._phases
-        for number, start, _, rms_v in halves:
+        for number, start, end, rms_v in halves:
             index = int(number)
             phase = phases[index]
             if not low <= rms_v <= high or self._dip or self._swell:
@@ -145,7 +147,7 @@ class RapidChanges:
                 elif not phase.steady(band):
                     self._open(index, start, rms_v, mean)
             else:
-                change = self._go_on(phase, self._begin, start, rms_v)
+                change = self._go_on(phase, self._begin, start, end, rms_v)
                 if change is not None:
                     changes.append(change)
         return changes
@@ -159,7 +161,7 @@ class RapidChanges:
             return []
         end = max(at, begin)
         farthest = max(self._farthest(phase, begin, end) for phase in self._phases)
-        return [RapidChange(begin, end, farthest, None, self._changed(), ("gap",))]
+        return [RapidChange(begin, end, farthest, None, self._changed(), ("gap",), end)]
 
     def _watch(self) -> None:
         known = [value for value in self._latest if not math.isnan(value)]
@@ -183,7 +185,9 @@ class RapidChanges:
             phase.unsteady = number == index
         self._phases[index].before = mean_v
 
-    def _go_on(self, phase: _Second, begin: float, start: float, rms_v: float) -> RapidChange | None:
+    def _go_on(
+        self, phase: _Second, begin: float, start: float, known: float, rms_v: float
+    ) -> RapidChange | None:
         if phase.starts[phase.at] >= begin:
             phase.far = max(phase.far, abs(phase.values[phase.at] - phase.before))
         phase.add(start, rms_v)
@@ -197,7 +201,7 @@ class RapidChanges:
         end = max(begin, *(one.starts[one.at] for one in self._phases))
         farthest_v = max(self._farthest(one, begin, end) for one in self._phases)
         duss_v = max(abs(one.total / one.count - one.before) for one in self._phases)
-        return RapidChange(begin, end, max(farthest_v, duss_v), duss_v, self._changed())
+        return RapidChange(begin, end, max(farthest_v, duss_v), duss_v, self._changed(), known=known)
 
     def _farthest(self, phase: _Second, begin: float, end: float) -> float:
         """Of the values that have left the second and of those in it that began until ``end``."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from flexcore.dsp._kernels import copy_finite
 from flexcore.dsp.arrays import Float32
-
-Span = tuple[int, int]
+from flexcore.dsp.marks import Marks
+from flexcore.model import Span
 
 
 class Track:
@@ -18,9 +18,13 @@ class Track:
 
     A hole is waited for until the element's own samples are ``patience`` further or the station's are
     ``limit`` further.
+
+    A source whose time jumps back tells the same samples twice, differently: what it tells first is kept, and
+    the first block after that is refused. Time does not run on there, so there must be a gap.
+    ``marks`` are the samples that were saturated; those less than ``near`` apart are one.
     """
 
-    def __init__(self, channels: int, keep: int, patience: int, limit: int) -> None:
+    def __init__(self, channels: int, keep: int, patience: int, limit: int, near: int = 1) -> None:
         self.data: Float32 = np.zeros((channels, 2 * keep), np.float32)
         self.origin = 0
         self.settled: int | None = None
@@ -31,6 +35,9 @@ class Track:
         self._patience = patience
         self._limit = limit
         self._runs: list[Span] = []
+        self.marks = Marks(near)
+        #: The sample after a block that was not what is there already.
+        self._contradicted: int | None = None
 
     @property
     def end(self) -> int:
@@ -41,19 +48,18 @@ class Track:
         """Whether the samples ``first`` up to ``after`` are all there."""
         return any(start <= first and after <= end for start, end in reversed(self._runs))
 
-    def put(self, first: int, samples: Float32) -> bool:
+    def put(self, first: int, samples: Float32, saturated: tuple[Span, ...] = ()) -> bool:
         """Take a block; False when it is late, double, or has a sample that is not a number."""
         n = samples.shape[1]
         after = first + n
-        if n > self._keep or (self._runs and first < self.origin):
+        if self._is_late(first, after):
+            self.late += 1
+            self._contradicted = None if self._is_known(first, samples) else after
+            return False
+        if first == self._contradicted and self._runs and self._runs[-1][1] == first:
             self.late += 1
             return False
-        if self.settled is not None and after <= self.settled:
-            self.late += 1
-            return False
-        if self._runs and first < self._runs[-1][1] and any(s < after and first < e for s, e in self._runs):
-            self.late += 1
-            return False
+        self._contradicted = None
         self._make_room(first, after)
         if not copy_finite(samples, self.data, first - self.origin):
             self.bad += 1
@@ -64,7 +70,24 @@ class Track:
             self._insert(first, after)
         if self.settled is None:
             self.settled = first
+        for start, end in saturated:
+            self.marks.add(first + start, first + end)
         return True
+
+    def _is_late(self, first: int, after: int) -> bool:
+        if after - first > self._keep or (self._runs and first < self.origin):
+            return True
+        if self.settled is not None and after <= self.settled:
+            return True
+        return bool(
+            self._runs and first < self._runs[-1][1] and any(s < after and first < e for s, e in self._runs)
+        )
+
+    def _is_known(self, first: int, samples: Float32) -> bool:
+        """Whether a block is there already, sample by sample."""
+        after = first + samples.shape[1]
+        at = first - self.origin
+        return self.has(first, after) and np.array_equal(self.data[:, at : after - self.origin], samples)
 
     def settle(self, now: int) -> list[Span]:
         """Decide what can be decided when the station is at sample ``now``; the gaps that ended.
@@ -105,6 +128,8 @@ class Track:
         self._runs.clear()
         self.settled = None
         self.gap_from = None
+        self.marks.clear()
+        self._contradicted = None
 
     def _make_room(self, first: int, after: int) -> None:
         if not self._runs:

@@ -21,7 +21,8 @@ Over an interval of whole fundamental cycles (one 200-ms window, or the windows 
 - energies: mean power per direction and quadrant times the measured time.
 
 ``pf``, ``phi``, ``dpf`` are None where the voltage is below 2 % of Udin or the current is zero; ratios to a
-fundamental are None where that is below 1 % of what the instrument is declared for, or zero.
+fundamental are None where that is below 1 % of what the instrument is declared for, or zero. ``u2``, ``u0``
+and ``i2``, ``i0`` are None where the voltages turn the other way round (flag ``rotation``).
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ Spectra = dict[str, tuple[float, ...]]
 ANGLE_FLOOR = 0.02
 #: Fundamental voltage below which nothing is related to it, relative to Udin.
 RATIO_FLOOR = 0.01
+
+#: Square of the negative against the positive sequence above which no grid is that unbalanced (a short between
+#: two phases makes them equal): the phases are in another order.
+TURNED = 4.0
 
 _OF_WINDOWS = ("200ms", "3s", "10min", "2h")
 NO_VOLTAGE: dict[str, Values] = {
@@ -91,9 +96,16 @@ def voltage_values(
     for n in range(3):
         values[_THD_U[n]] = _percent(base[layout.distortion + n], base[layout.fundamental + n], floor)
     positive, negative, zero = base[layout.sequences : layout.sequences + 3]
-    values["u2_percent"] = _percent(negative, positive, floor)
-    values["u0_percent"] = _percent(zero, positive, floor)
+    right = negative <= TURNED * positive
+    values["u2_percent"] = _percent(negative, positive, floor) if right else None
+    values["u0_percent"] = _percent(zero, positive, floor) if right else None
     return values
+
+
+def turned(layout: VoltageRow, row: Float64, udin_v: float) -> bool:
+    """Whether the phases of a busbar turn the other way round than they should."""
+    positive, negative = float(row[layout.sequences]), float(row[layout.sequences + 1])
+    return negative > max(TURNED * positive, (RATIO_FLOOR * udin_v) ** 2)
 
 
 def long_voltage_values(layout: VoltageRow, row: Float64, udin_v: float) -> Values:

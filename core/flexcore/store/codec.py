@@ -19,7 +19,16 @@ from flexcore.errors import StoreError
 from flexcore.model import Flag
 
 #: Bit n of a record's flags. Part of the file's format: append, never reorder.
-FLAGS: tuple[Flag, ...] = ("gap", "start", "dip", "swell", "interruption", "sync")
+FLAGS: tuple[Flag, ...] = (
+    "gap",
+    "start",
+    "dip",
+    "swell",
+    "interruption",
+    "sync",
+    "saturated",
+    "rotation",
+)
 _BIT = {flag: 1 << n for n, flag in enumerate(FLAGS)}
 
 #: element, layout, flags, number of values, start after the slot's begin (us), duration (us).
