@@ -26,6 +26,7 @@ from flexcore.model import (
     Trace,
     Waveform,
 )
+from flexcore.quantities import Voltages
 
 NS = 1_000_000_000
 #: Longest spectrum that is believed.
@@ -129,7 +130,8 @@ class HealthPayload(msgspec.Struct, frozen=True):
 
 
 class ElementMeta(msgspec.Struct, frozen=True):
-    """One busbar or field in the station's description."""
+    """One busbar or field in the station's description; ``nominal_v`` and the ``voltages`` that are judged
+    are those of its busbar."""
 
     id: str
     kind: Literal["busbar", "field"]
@@ -137,6 +139,7 @@ class ElementMeta(msgspec.Struct, frozen=True):
     busbar: str
     nominal_v: float
     channels: tuple[str, ...]
+    voltages: Voltages = "phase_to_earth"
 
 
 class MetaPayload(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from flexcore.quantities import SIGNALS
+from flexcore.quantities import PAIRS, PHASES, SIGNALS, Voltages
 from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
 Identifier = Annotated[
@@ -25,6 +25,8 @@ VoltageChannel = Literal["u_l1", "u_l2", "u_l3"]
 CurrentChannel = Literal["i_l1", "i_l2", "i_l3", "i_n"]
 
 MAX_ELEMENTS = 64
+#: Above this a voltage is judged between phases unless the file says otherwise (EN 50160, 3 and 5).
+LOW_VOLTAGE_V = 1000.0
 MAX_FILE_BYTES = 256 * 1024
 
 
@@ -44,12 +46,18 @@ class Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Busbar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[busbar]]``: three phase voltages; ``nominal_v`` is the declared voltage between phases."""
+    """``[[busbar]]``: three voltages to earth (or neutral); ``nominal_v`` is the declared one between phases.
+
+    ``voltages`` says which are judged: between phases, the differences of the measured ones, so that an earth
+    fault in a grid without a firmly earthed neutral is no dip; or to earth. Without it: between phases above
+    1 kV, to earth (neutral) below.
+    """
 
     id: Identifier
     name: Name
     nominal_v: Annotated[float, Meta(ge=50.0, le=500_000.0, description="declared voltage between phases, V")]
     sensor: Sensor
+    voltages: Voltages | None = None
 
     @property
     def channels(self) -> tuple[VoltageChannel, ...]:
@@ -57,9 +65,31 @@ class Busbar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ("u_l1", "u_l2", "u_l3")
 
     @property
-    def udin_v(self) -> float:
-        """Declared input voltage Udin between phase and neutral (IEC 61000-4-30, 3.2)."""
+    def judged(self) -> Voltages:
+        """Which voltages are judged."""
+        if self.voltages is not None:
+            return self.voltages
+        return "phase_to_phase" if self.nominal_v > LOW_VOLTAGE_V else "phase_to_earth"
+
+    @property
+    def between_phases(self) -> bool:
+        """Whether the voltages between phases are judged."""
+        return self.judged == "phase_to_phase"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the three voltages that are judged."""
+        return PAIRS if self.between_phases else PHASES
+
+    @property
+    def earth_v(self) -> float:
+        """Declared voltage between phase and earth (neutral)."""
         return self.nominal_v / math.sqrt(3.0)
+
+    @property
+    def udin_v(self) -> float:
+        """Declared input voltage Udin of the voltages that are judged (IEC 61000-4-30, 3.2)."""
+        return self.nominal_v if self.between_phases else self.earth_v
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

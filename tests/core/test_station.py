@@ -30,7 +30,8 @@ sensor = { stream = 11 }
 
 def test_a_good_file_is_read_whole() -> None:
     station = parse_station(GOOD)
-    assert station.busbar[0].udin_v == pytest.approx(10000 / 3**0.5)
+    assert station.busbar[0].earth_v == pytest.approx(10000 / 3**0.5)
+    assert station.busbar[0].udin_v == 10000 and station.busbar[0].lines == ("l12", "l23", "l31")
     assert station.field[0].channels == ("i_l1", "i_l2", "i_l3", "i_n")
     assert [e.id for e in station.elements] == ["bb1", "f01"]
     assert station.acquire.block_ms == 20
@@ -52,6 +53,7 @@ BAD = [
     ("nominal_v = 10000", "nominal_v = nan", "busbar[0].nominal_v", "expected"),
     ("nominal_v = 10000", "nominal_v = inf", "busbar[0].nominal_v", "<= 500000"),
     ("nominal_v = 10000", "", "busbar[0]", "nominal_v"),
+    ("nominal_v = 10000", 'nominal_v = 1e4\nvoltages = "delta"', "busbar[0].voltages", "'delta'"),
     ("nominal_v = 10000", "nominal_v = 1e4\ncolour = 1", "busbar[0]", "unknown field colour"),
     ('busbar = "bb1"', 'busbar = "bb9"', "field[0].busbar", "expected the id of a busbar (bb1), got 'bb9'"),
     ('id = "f01"', 'id = "bb1"', "field[0].id", "used once"),

@@ -92,7 +92,7 @@ class Collector:
     def _judge(
         self, analysis: Analysis, element: ElementResult, span: tuple[int, int], zero_ns: int, clock: Clock
     ) -> Judged:
-        udin_v, nominal_v = element.udin_v or 0.0, element.nominal_v or 0.0
+        earth_v, nominal_v = element.earth_v or 0.0, element.nominal_v or 0.0
         found = {name: rows.intervals() for (of, name), rows in self._rows.items() if of == element.id}
         doubt = level_doubt(self._limit_set, nominal_v)
         return Judged(
@@ -101,10 +101,10 @@ class Collector:
             doubts=() if doubt is None else (doubt,),
             evaluation=evaluate(
                 self._limit_set,
-                Measured(found, udin_v),
+                Measured(found, earth_v),
                 start_ns=span[0],
                 end_ns=span[1],
-                udin_v=udin_v,
+                udin_v=earth_v,
                 nominal_hz=float(analysis.mapping.nominal_hz),
                 events=_log(element, analysis.events, analysis.gaps, span, zero_ns),
             ),

@@ -14,7 +14,7 @@ from flexcore.analysis.results import (
     Statistic,
 )
 from flexcore.limits import text as limits_text
-from flexcore.quantities import BY_NAME
+from flexcore.quantities import BY_NAME, line_label
 
 WIDTH = 100
 #: Events, gaps and the like that a summary shows; ``full`` shows all.
@@ -194,10 +194,12 @@ def _flags(result: IntervalResult) -> str:
 
 
 def _busbar(element: ElementResult) -> str:
-    udin_v = element.udin_v or 0.0
-    factor, unit = scale_for("V", udin_v)
+    earth_v, udin_v = element.earth_v or 0.0, element.udin_v or 0.0
+    factor, unit = scale_for("V", earth_v)
     lines = [_title(f"Busbar {element.id}   {element.name}")]
-    declared = f"{udin_v / factor:.5g} {unit} to earth, {_volts(element.nominal_v or 0.0)} between phases"
+    declared = f"{earth_v / factor:.5g} {unit} to earth, {_volts(element.nominal_v or 0.0)} between phases"
+    between = element.voltages == "phase_to_phase"
+    declared += f"; judged {'between phases' if between else 'to earth'}"
     steps = [use.step for use in element.channels if use.step is not None]
     if steps:
         declared += f"; the file's smallest step is {100.0 * max(steps) / udin_v:.2g} % of that"
@@ -305,7 +307,7 @@ def _events(analysis: Analysis, full: bool) -> str:
                 _clock(event.start),
                 event.type,
                 short(event.element, 16),
-                " ".join(event.phases).upper(),
+                " ".join(line_label(name) for name in event.phases),
                 "-" if event.extreme_v is None else f"{figure(event.extreme_v / factor)} {unit}",
                 "-" if event.extreme_percent is None else f"{event.extreme_percent:.2f}",
                 _duration(event),

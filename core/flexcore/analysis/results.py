@@ -75,7 +75,8 @@ class IntervalResult(msgspec.Struct, frozen=True):
 
 
 class ElementResult(msgspec.Struct, frozen=True):
-    """A busbar (``nominal_v`` between phases, ``udin_v`` to earth) or a field (``busbar``)."""
+    """A busbar (``nominal_v`` between phases, ``earth_v`` to earth, ``udin_v`` of the ``voltages`` that are
+    judged) or a field (``busbar``)."""
 
     id: str
     kind: str
@@ -84,7 +85,9 @@ class ElementResult(msgspec.Struct, frozen=True):
     intervals: dict[str, IntervalResult]
     busbar: str | None = None
     nominal_v: float | None = None
+    earth_v: float | None = None
     udin_v: float | None = None
+    voltages: str | None = None
 
 
 class OriginResult(msgspec.Struct, frozen=True):

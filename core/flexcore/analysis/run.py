@@ -266,5 +266,7 @@ def _element(
         tuple(uses),
         intervals,
         nominal_v=element.nominal_v,
+        earth_v=element.earth_v,
         udin_v=element.udin_v,
+        voltages=element.judged,
     )

@@ -73,9 +73,7 @@ def encode_block(block: Block) -> tuple[bytes, bytes, memoryview]:
     spans = block.saturated
     if len(spans) > MAX_SPANS:
         spans = ((spans[0][0], spans[-1][1]),)
-    header = _Header(
-        block.sequence, block.start_ns, block.rate_hz, block.channels, samples.shape[1], spans
-    )
+    header = _Header(block.sequence, block.start_ns, block.rate_hz, block.channels, samples.shape[1], spans)
     return block.source.encode(), _encoder.encode(header), samples.data
 
 

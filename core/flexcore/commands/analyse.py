@@ -54,6 +54,11 @@ def add(jobs: Jobs) -> None:
         "--nominal-v", type=_positive, metavar="V", help="nominal voltage between phases (default: estimated)"
     )
     parser.add_argument(
+        "--voltages",
+        choices=("phase_to_phase", "phase_to_earth"),
+        help="judge these (default: as the station, else the limit set, says, or as recorded)",
+    )
+    parser.add_argument(
         "--nominal-hz", type=int, choices=(50, 60), help="default: what the file says or shows"
     )
     parser.add_argument(
@@ -121,11 +126,16 @@ def run(options: argparse.Namespace) -> str:
     from flexcore.recordings.channelmap import read_map
     from flexcore.station import read_station
 
-    judge = None if options.limits is None else Collector(read_limit_set(options.limits))
+    limit_set = None if options.limits is None else read_limit_set(options.limits)
+    judge = None if limit_set is None else Collector(limit_set)
+    voltages = options.voltages
+    if voltages is None and options.station is None and limit_set is not None:
+        voltages = "phase_to_phase" if limit_set.head.voltages == "phase_to_phase" else "phase_to_earth"
     recording = read_recording(options.recording, options.rate)
     settings = Options(
         nominal_v=options.nominal_v,
         nominal_hz=options.nominal_hz,
+        voltages=voltages,
         from_s=moment(options.begin, recording, "--from"),
         to_s=moment(options.end, recording, "--to"),
         correct_skew=not options.no_skew,

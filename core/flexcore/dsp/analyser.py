@@ -15,7 +15,7 @@ from flexcore.dsp.line import Line
 from flexcore.dsp.spectrum import spectrometer
 from flexcore.dsp.track import Track
 from flexcore.model import Block
-from flexcore.station import Station
+from flexcore.station import Busbar, Station
 
 #: Samples later than this are not believed: the end of the year 2199.
 _LATEST_S = 7_258_118_400
@@ -63,7 +63,14 @@ class StationAnalyser:
         self._keep = limit + 2 * rate
         self._channels = {element.id: tuple(element.channels) for element in station.elements}
         self._tracks = {
-            element.id: Track(len(element.channels), self._keep, patience, limit, rate // 100)
+            element.id: Track(
+                len(element.channels),
+                self._keep,
+                patience,
+                limit,
+                rate // 100,
+                between_phases=isinstance(element, Busbar) and element.between_phases,
+            )
             for element in station.elements
         }
         nominal_hz = station.station.nominal_frequency_hz
@@ -101,7 +108,7 @@ class StationAnalyser:
             tracks = [self._tracks[field.id] for field in station.field if field.busbar == busbar.id]
             stage.guide = Guide(tracks, rate)
             stage.captures = Captures(
-                Branch(busbar.id, tuple(busbar.channels), stage.track),
+                Branch(busbar.id, tuple(busbar.channels), stage.track, busbar.between_phases),
                 [
                     Branch(field.id, tuple(field.channels), self._tracks[field.id])
                     for field in station.field
@@ -110,7 +117,7 @@ class StationAnalyser:
                 station.events,
                 self._line,
                 nominal_hz,
-                busbar.udin_v,
+                busbar.earth_v,
                 limit,
             )
 

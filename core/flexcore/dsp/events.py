@@ -25,12 +25,11 @@ from flexcore.dsp.edges import KEPT, Step, end_edge, start_edge
 from flexcore.dsp.line import Line
 from flexcore.dsp.marks import Marks
 from flexcore.model import Event, EventType, Flag, event_id
+from flexcore.quantities import PHASES
 from flexcore.station import EventSettings
 
 #: Phase 0..2, start and end of its cycle in samples after the base, and the RMS over it.
 HalfCycle = list[float]
-
-PHASES = ("l1", "l2", "l3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,16 @@ class PolyphaseEvents:
     """The events of one busbar from its half-cycle values, which come in the order of their starts."""
 
     def __init__(
-        self, element: str, udin_v: float, settings: EventSettings, line: Line, marks: Marks
+        self,
+        element: str,
+        udin_v: float,
+        settings: EventSettings,
+        line: Line,
+        marks: Marks,
+        lines: tuple[str, ...] = PHASES,
     ) -> None:
         self._element = element
+        self._lines = lines
         self._udin_v = udin_v
         self._line = line
         self._marks = marks
@@ -217,6 +223,6 @@ class PolyphaseEvents:
             duration_ns=None if end is None else self._line.ns(self._base, end) - start_ns,
             extreme_v=running.extreme_v,
             reference_v=self._udin_v,
-            phases=tuple(PHASES[phase] for phase in sorted(running.phases)),
+            phases=tuple(self._lines[phase] for phase in sorted(running.phases)),
             flags=flags,
         )

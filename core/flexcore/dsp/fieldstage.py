@@ -50,7 +50,7 @@ class FieldStage:
         self._voltage_layout = busbar.layout
         self._names = tuple(channel.removeprefix("i_") for channel in field.channels)
         self._rated_a = field.rated_a
-        self._floor_v2 = (ANGLE_FLOOR * busbar.udin_v) ** 2
+        self._floor_v2 = (ANGLE_FLOOR * busbar.earth_v) ** 2
         self._limit = limit
         self._gaps = GapEvents(field.id, line)
         self._pending: deque[Window] = deque()

@@ -18,8 +18,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flexcore.dsp.events import PHASES, HalfCycle
+from flexcore.dsp.events import HalfCycle
 from flexcore.model import Flag
+from flexcore.quantities import PHASES
 from flexcore.station import EventSettings
 
 #: Half-cycle values in the second that must be steady.
@@ -100,15 +101,18 @@ class _Second:
 class RapidChanges:
     """The rapid changes of one busbar from its half-cycle values, which come in the order of their starts."""
 
-    def __init__(self, udin_v: float, settings: EventSettings, nominal_hz: int) -> None:
+    def __init__(
+        self, udin_v: float, settings: EventSettings, nominal_hz: int, lines: tuple[str, ...] = PHASES
+    ) -> None:
+        self._lines = lines
         self._band_v = udin_v * settings.rvc_percent / 100.0
         self._narrow_v = self._band_v * (1.0 - settings.rvc_hysteresis_percent / 100.0)
         self._dip_v = udin_v * settings.dip_percent / 100.0
         self._dip_end_v = udin_v * (settings.dip_percent + settings.hysteresis_percent) / 100.0
         self._swell_v = udin_v * settings.swell_percent / 100.0
         self._swell_end_v = udin_v * (settings.swell_percent - settings.hysteresis_percent) / 100.0
-        self._phases = tuple(_Second(STEADY_VALUES[nominal_hz]) for _ in PHASES)
-        self._latest = [math.nan] * len(PHASES)
+        self._phases = tuple(_Second(STEADY_VALUES[nominal_hz]) for _ in lines)
+        self._latest = [math.nan] * len(self._phases)
         self._begin: float | None = None
         self._ready = self._void = self._dip = self._swell = False
 
@@ -117,7 +121,7 @@ class RapidChanges:
         del base  # nothing here knows absolute numbers; the parameter is that of the other detectors
         for phase in self._phases:
             phase.clear()
-        self._latest = [math.nan] * len(PHASES)
+        self._latest = [math.nan] * len(self._phases)
         self._begin = None
         self._ready = self._void = self._dip = self._swell = False
 
@@ -213,4 +217,4 @@ class RapidChanges:
         return max(phase.far, 0.0, *inside)
 
     def _changed(self) -> tuple[str, ...]:
-        return tuple(name for name, phase in zip(PHASES, self._phases, strict=True) if phase.unsteady)
+        return tuple(name for name, phase in zip(self._lines, self._phases, strict=True) if phase.unsteady)

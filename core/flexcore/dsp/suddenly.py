@@ -35,14 +35,15 @@ class Suddenly:
         line: Line,
         nominal_hz: int,
         marks: Marks,
+        lines: tuple[str, ...],
     ) -> None:
         self._element = element
         self._udin_v = udin_v
         self._line = line
         self._marks = marks
         self._cycle = line.rate_hz // nominal_hz
-        self._changes = RapidChanges(udin_v, settings, nominal_hz)
-        self._transients = Transients(udin_v, settings)
+        self._changes = RapidChanges(udin_v, settings, nominal_hz, lines)
+        self._transients = Transients(udin_v, settings, lines)
         self._waiting: list[Transient] = []
         #: Start and end (None while it lasts) in sample numbers of each dip, swell and interruption, by id.
         self._spans: dict[str, tuple[int, int | None]] = {}

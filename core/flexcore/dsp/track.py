@@ -22,10 +22,25 @@ class Track:
     A source whose time jumps back tells the same samples twice, differently: what it tells first is kept, and
     the first block after that is refused. Time does not run on there, so there must be a gap.
     ``marks`` are the samples that were saturated; those less than ``near`` apart are one.
+
+    ``between`` are, of three voltages, the differences round (1-2, 2-3, 3-1) where they are wanted; no rows
+    where not.
     """
 
-    def __init__(self, channels: int, keep: int, patience: int, limit: int, near: int = 1) -> None:
-        self.data: Float32 = np.zeros((channels, 2 * keep), np.float32)
+    def __init__(
+        self,
+        channels: int,
+        keep: int,
+        patience: int,
+        limit: int,
+        near: int = 1,
+        *,
+        between_phases: bool = False,
+    ) -> None:
+        more = channels if between_phases else 0
+        self._all: Float32 = np.zeros((channels + more, 2 * keep), np.float32)
+        self.data: Float32 = self._all[:channels]
+        self.between: Float32 = self._all[channels:]
         self.origin = 0
         self.settled: int | None = None
         self.gap_from: int | None = None
@@ -64,6 +79,10 @@ class Track:
         if not copy_finite(samples, self.data, first - self.origin):
             self.bad += 1
             return False
+        here = slice(first - self.origin, after - self.origin)
+        for row in range(len(self.between)):
+            other = self.data[(row + 1) % len(self.data), here]
+            np.subtract(self.data[row, here], other, out=self.between[row, here])
         if self._runs and self._runs[-1][1] == first:
             self._runs[-1] = (self._runs[-1][0], after)
         else:
@@ -140,8 +159,8 @@ class Track:
         origin = after - self._keep
         used = self.end
         if used > origin:
-            rest = self.data[:, origin - self.origin : used - self.origin].copy()
-            self.data[:, : rest.shape[1]] = rest
+            rest = self._all[:, origin - self.origin : used - self.origin].copy()
+            self._all[:, : rest.shape[1]] = rest
         self.origin = origin
         self._runs = [(max(start, origin), end) for start, end in self._runs if end > origin]
 

@@ -56,18 +56,19 @@ TRACE_ROW_BYTES = 50
 
 def meta_payload(station: Station) -> MetaPayload:
     """What the station consists of."""
-    nominal_v = {busbar.id: busbar.nominal_v for busbar in station.busbar}
+    busbars = {busbar.id: busbar for busbar in station.busbar}
     elements = []
     for element in station.elements:
-        busbar = element.id if isinstance(element, Busbar) else element.busbar
+        busbar = element if isinstance(element, Busbar) else busbars[element.busbar]
         elements.append(
             ElementMeta(
                 id=element.id,
                 kind="busbar" if isinstance(element, Busbar) else "field",
                 name=element.name,
-                busbar=busbar,
-                nominal_v=nominal_v[busbar],
+                busbar=busbar.id,
+                nominal_v=busbar.nominal_v,
                 channels=tuple(element.channels),
+                voltages=busbar.judged,
             )
         )
     settings = station.station

@@ -157,6 +157,26 @@ def test_tables_and_archives(tmp_path: Path, suffix: str) -> None:
     assert "49.900" in text
 
 
+def test_voltages_between_phases_where_they_are_asked_for_or_recorded(tmp_path: Path) -> None:
+    x = sines(6400, 50.0)
+    x[0] *= 0.9
+    pairs = x - np.roll(x, -1, axis=0)
+    earth, between = tmp_path / "earth.csv", tmp_path / "between.csv"
+    np.savetxt(earth, x.T, delimiter=";", header="Ua;Ub;Uc", comments="", fmt="%.4f")
+    np.savetxt(between, pairs.T, delimiter=";", header="Uab;Ubc;Uca", comments="", fmt="%.4f")
+    expected = np.sqrt((pairs**2).mean(axis=1))
+    for file, arguments in ((earth, ("--voltages", "phase_to_phase")), (between, ())):
+        found = json.loads(flexcore(file, "--rate", 6400, "--json", *arguments))["elements"][0]
+        assert found["voltages"] == "phase_to_phase"
+        values = found["intervals"]["200ms"]["quantities"]
+        for name, volts in zip(("u_l12_v", "u_l23_v", "u_l31_v"), expected, strict=True):
+            assert values[name]["mean"] == pytest.approx(volts, rel=1e-4)
+    text = flexcore(earth, "--rate", 6400, "--voltages", "phase_to_phase")
+    assert "judged between phases" in text and "Voltage L1-L2" in text
+    found = json.loads(flexcore(earth, "--rate", 6400, "--json", "--limits", "en50160-mv"))
+    assert found["elements"][0]["voltages"] == "phase_to_phase"
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "names"),
     [

@@ -14,12 +14,13 @@ import msgspec
 from flexcore import topics
 from flexcore.model import Event, Measurement
 from flexcore.payloads import NS, HealthPayload, iso
+from flexcore.quantities import PHASES
 from flexcore_webui.live import intake
 from flexcore_webui.live.flow import character, direction
 from flexcore_webui.live.intake import Refusals, RefusedError
 from flexcore_webui.live.journal import History, Journal
 from flexcore_webui.live.judge import Judgement, judge_busbar
-from flexcore_webui.live.site import Site, StationFile, site_of_meta, udin_v
+from flexcore_webui.live.site import Site, StationFile, lines, site_of_meta, udin_v
 from flexcore_webui.live.snapshot import (
     ElementNow,
     ServiceRow,
@@ -192,7 +193,9 @@ class Hub:
         newest_ns: int | None = None
         for e in site.elements if site else ():
             arrived = last.get(e.id)
-            limits = (udin_v(e), site.nominal_frequency_hz) if site and e.kind == "busbar" else None
+            limits = None
+            if site and e.kind == "busbar":
+                limits = udin_v(e), site.nominal_frequency_hz, lines(e)
             elements[e.id] = self._element(arrived, now_s, limits)
             if arrived is not None:
                 end_ns = arrived.what.start_ns + arrived.what.duration_ns
@@ -225,7 +228,7 @@ class Hub:
         return msgspec.structs.replace(snapshot, versions=versions)
 
     def _element(
-        self, arrived: _Arrived | None, now_s: float, limits: tuple[float, float] | None
+        self, arrived: _Arrived | None, now_s: float, limits: tuple[float, float, tuple[str, ...]] | None
     ) -> ElementNow:
         if arrived is None:
             return ElementNow(stale=True, judgement=Judgement("not-judged", "no-data") if limits else None)
@@ -288,4 +291,6 @@ class Hub:
             return tuple(None if "gap" in m.flags else m.values.get(name) for m in kept)
 
         times = tuple(m.start_ns / NS for m in kept)
-        return TrendRow(times, series("u_l1_v"), series("u_l2_v"), series("u_l3_v"))
+        meta = self.site.element(element) if self.site else None
+        names = PHASES if meta is None else lines(meta)
+        return TrendRow(times, names, tuple(series(f"u_{x}_v") for x in names))

@@ -26,7 +26,7 @@ MAX_COUNTERS = 128
 MAX_TEXT = 300
 #: How long a refused message is worth an alarm.
 RECENT_S = 60.0
-PHASES = ("L1", "L2", "L3")
+LINES = frozenset((*quantities.PHASES, *quantities.PAIRS))
 #: A time outside 2000 to 2100 is a lie or a clock that was never set; neither can be shown as a date.
 FIRST_NS, LAST_NS = 946_684_800 * NS, 4_102_444_800 * NS
 
@@ -77,7 +77,7 @@ def event(kind: str, raw: bytes) -> Event:
     _check_time(e.start_ns)
     numbers_ok = all(_finite(v) for v in (e.extreme_v, e.reference_v))
     duration_ok = e.duration_ns is None or 0 <= e.duration_ns < LAST_NS - FIRST_NS
-    phases_ok = len(e.phases) <= len(PHASES) and all(p.upper() in PHASES for p in e.phases)
+    phases_ok = len(e.phases) <= 3 and all(p.lower() in LINES for p in e.phases)
     id_ok = _EVENT_ID.match(e.id) is not None
     if e.type != kind or not (numbers_ok and duration_ok and phases_ok and id_ok):
         raise RefusedError("event")

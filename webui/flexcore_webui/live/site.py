@@ -9,7 +9,8 @@ from pathlib import Path
 
 from flexcore.errors import SettingsError
 from flexcore.payloads import ElementMeta, MetaPayload
-from flexcore.station import Busbar, Station, read_station
+from flexcore.quantities import PAIRS, PHASES
+from flexcore.station import Busbar, Field, Station, read_station
 
 MAX_ELEMENTS = 80
 MAX_LINE = 300
@@ -39,22 +40,33 @@ class Site:
         return tuple(e for e in self.elements if e.kind == "field")
 
 
+def lines(element: ElementMeta) -> tuple[str, ...]:
+    """Names of the three voltages of a busbar that are judged."""
+    return PAIRS if element.voltages == "phase_to_phase" else PHASES
+
+
 def udin_v(element: ElementMeta) -> float:
-    """Declared voltage between phase and neutral, from the element's voltage between phases."""
-    return element.nominal_v / math.sqrt(3.0)
+    """Declared voltage of those that are judged, from the one between phases."""
+    return element.nominal_v if lines(element) == PAIRS else element.nominal_v / math.sqrt(3.0)
 
 
 def site_of_station(station: Station) -> Site:
     """The site a station file describes."""
-    nominal = {b.id: b.nominal_v for b in station.busbar}
+    busbars = {b.id: b for b in station.busbar}
     elements = tuple(
-        ElementMeta(e.id, "busbar", e.name, e.id, e.nominal_v, e.channels)
+        ElementMeta(e.id, "busbar", e.name, e.id, e.nominal_v, e.channels, e.judged)
         if isinstance(e, Busbar)
-        else ElementMeta(e.id, "field", e.name, e.busbar, nominal[e.busbar], e.channels)
+        else _field(e, busbars[e.busbar])
         for e in station.elements
     )
     s = station.station
     return Site(s.id, s.name, float(s.nominal_frequency_hz), elements)
+
+
+def _field(field: Field, busbar: Busbar) -> ElementMeta:
+    return ElementMeta(
+        field.id, "field", field.name, busbar.id, busbar.nominal_v, field.channels, busbar.judged
+    )
 
 
 def site_of_meta(meta: MetaPayload) -> Site:

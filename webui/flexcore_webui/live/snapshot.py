@@ -128,9 +128,9 @@ class ServiceRow(msgspec.Struct, frozen=True):
 
 
 class TrendRow(msgspec.Struct, frozen=True):
-    """3-s voltages of one busbar: times in s since 1970; None where a value is missing or flagged."""
+    """3-s voltages of one busbar: times in s since 1970, names of the three ``lines``, and of each its
+    voltages; None where a value is missing or flagged."""
 
     t: tuple[float, ...]
-    u_l1_v: tuple[float | None, ...]
-    u_l2_v: tuple[float | None, ...]
-    u_l3_v: tuple[float | None, ...]
+    lines: tuple[str, ...]
+    u_v: tuple[tuple[float | None, ...], ...]
