@@ -14,7 +14,7 @@ import numpy as np
 from flexcore.dsp.arrays import Float64
 from flexcore.dsp.track import Track
 
-#: So long there must be no voltage before a current is asked; shorter, the frequency before is the better one.
+#: So long there must be no voltage before a current is asked; before, the last frequency is the better one.
 WAIT_S = 2
 #: The newest samples used are that old, the oldest older by the length.
 AGE_S = 1.25
@@ -53,7 +53,8 @@ class Guide:
             if not track.has(first, first + count) or track.marks.touch(first, first + count):
                 continue
             at = first - track.origin
-            samples = track.data[:3, at : at + count].reshape(3, -1, self._step).mean(axis=2, dtype=np.float64)
+            taken = track.data[:3, at : at + count].reshape(3, -1, self._step)
+            samples = taken.mean(axis=2, dtype=np.float64)
             shifted = samples * carrier
             n = 2 * self._half
             early = shifted[:, :n] @ self._window

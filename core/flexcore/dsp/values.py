@@ -46,8 +46,8 @@ ANGLE_FLOOR = 0.02
 #: Fundamental voltage below which nothing is related to it, relative to Udin.
 RATIO_FLOOR = 0.01
 
-#: Square of the negative against the positive sequence above which no grid is that unbalanced (a short between
-#: two phases makes them equal): the phases are in another order.
+#: Square of the negative against the positive sequence above which no grid is that unbalanced (a short
+#: between two phases makes them equal): the phases are in another order.
 TURNED = 4.0
 
 _OF_WINDOWS = ("200ms", "3s", "10min", "2h")

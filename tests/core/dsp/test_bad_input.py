@@ -16,7 +16,6 @@ from support.pq import (
     EPOCH_S,
     UDIN_V,
     Array,
-    Results,
     analyse,
     blocks,
     make_station,
@@ -184,9 +183,7 @@ def test_phases_that_turn_the_other_way_are_flagged_and_have_no_unbalance(
             assert m.values["f_hz"] == pytest.approx(hz, rel=1e-5)
         for m in results.measurements("f1", interval):
             assert "rotation" in m.flags
-            assert m.values["p_w"] == pytest.approx(
-                3.02 * UDIN_V * 10.0 * np.cos(np.radians(20.0)), rel=0.02
-            )
+            assert m.values["p_w"] == pytest.approx(3.02 * UDIN_V * 10.0 * np.cos(np.radians(20.0)), rel=0.02)
             assert m.values.get("i2_percent") is None
 
 
@@ -384,8 +381,10 @@ def stepped_back(stream: list[Block], sources: set[str], at_s: float, blocks_bac
     out = []
     for b in stream:
         if b.source in sources and since_epoch_s(b.start_ns) >= at_s - 1e-9:
-            b = replace(b, sequence=b.sequence - blocks_back, start_ns=b.start_ns - blocks_back * 50_000_000)
-        out.append(b)
+            back_ns = blocks_back * 50_000_000
+            out.append(replace(b, sequence=b.sequence - blocks_back, start_ns=b.start_ns - back_ns))
+        else:
+            out.append(b)
     return out
 
 
@@ -424,7 +423,7 @@ def test_two_senders_of_one_source_are_a_gap_for_as_long_as_they_disagree() -> N
     results = analyse(STATION, stream)
     for m in results.measurements("f1"):
         start_s, end_s = since_epoch_s(m.start_ns), since_epoch_s(m.start_ns + m.duration_ns)
-        if 2.1 < start_s and end_s < 3.9:
+        if start_s > 2.1 and end_s < 3.9:
             assert "gap" in m.flags
         if "gap" not in m.flags:
             assert m.values["i_l1_a"] == pytest.approx(10.0, rel=1e-4)
@@ -443,8 +442,9 @@ def test_channels_that_come_and_go_are_gaps(source: str) -> None:
             names = (*b.channels, *more) if change >= 0 else b.channels[:-1]
             names = tuple(f"x{n}" for n in names) if change == 0 else names
             samples = np.concatenate((b.samples, b.samples[:1]))[: len(names)]
-            b = replace(b, channels=names, samples=samples)
-        stream.append(b)
+            stream.append(replace(b, channels=names, samples=samples))
+        else:
+            stream.append(b)
     analyser = StationAnalyser(STATION)
     results = analyse(STATION, stream, analyser)
     assert analyser.counters["foreign"] == 60
@@ -454,5 +454,3 @@ def test_channels_that_come_and_go_are_gaps(source: str) -> None:
     assert not any("gap" in m.flags for m in told if span_of(m)[1] < 2.0 * RATE)
     assert not any("gap" in m.flags for m in told if span_of(m)[0] > 5.01 * RATE)
     assert any(span_of(m)[0] > 5.01 * RATE for m in told)
-
-

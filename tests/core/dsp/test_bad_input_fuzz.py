@@ -140,16 +140,15 @@ class Story:
             if left in (1, self._length):  # nobody changes a terminal under voltage
                 return None
             samples = samples[[0, 2, 1]]
-        elif kind == "lost" and here and rng.random() < 0.3:
-            return None
-        elif kind == "silent" and here:
+        elif here and (kind == "silent" or (kind == "lost" and rng.random() < 0.3)):
             return None
         elif kind == "channels" and here:
             samples, channels = samples[: strength % 3 + 1], channels[: strength % 3 + 1]
             if len(channels) == 3:
                 channels = (*channels[:2], "x")
         start_ns = sequence * 1_000_000_000 * N // RATE
-        return Block(name, sequence, start_ns, float(RATE), channels, np.ascontiguousarray(samples), tuple(spans))
+        whole = np.ascontiguousarray(samples)
+        return Block(name, sequence, start_ns, float(RATE), channels, whole, tuple(spans))
 
 
 def off(value: float | None, truth: float) -> float:
