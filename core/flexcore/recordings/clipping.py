@@ -1,10 +1,10 @@
 """Where a recorder's range ended before the signal did.
 
 A channel that leaves its range stays at one value, its highest or lowest, and comes there and goes from
-there steeply. The crest of a sound signal is flat too: a sine of few steps stays on its last step for a while.
-But it comes there ever more slowly, so that its neighbours are one step away. A rail is also told by the file
-(the ends of a channel's range); beyond them nothing is believed. A swing of less than some 24 steps cannot be
-judged: at that it looks the same.
+there steeply. The crest of a sound signal is flat too: a sine of few steps stays on its last step for a
+while. But it comes there ever more slowly, so that its neighbours are one step away. A rail is also told by
+the file (the ends of a channel's range); beyond them nothing is believed. A swing of less than some 24 steps
+cannot be judged: at that it looks the same.
 """
 
 from __future__ import annotations
