@@ -142,6 +142,15 @@ class ElementMeta(msgspec.Struct, frozen=True):
     voltages: Voltages = "phase_to_earth"
 
 
+class ComponentMeta(msgspec.Struct, frozen=True):
+    """One transformer or cable whose load is judged, and the field that measures it."""
+
+    id: str
+    kind: Literal["transformer", "cable"]
+    name: str
+    field: str
+
+
 class MetaPayload(msgspec.Struct, frozen=True):
     """``.../meta``: what the station consists of; the unit of a quantity is the suffix of its name."""
 
@@ -149,6 +158,7 @@ class MetaPayload(msgspec.Struct, frozen=True):
     name: str
     nominal_frequency_hz: float
     elements: tuple[ElementMeta, ...]
+    components: tuple[ComponentMeta, ...] = ()
 
 
 def iso(time_ns: int) -> str:

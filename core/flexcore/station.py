@@ -1,4 +1,4 @@
-"""``station.toml``: which busbars and fields there are, and which sensor measures each.
+"""``station.toml``: which busbars and fields there are, which sensor measures each, what the fields load.
 
 One typed description, read once; every error is one line that names file, key and expectation.
 """
@@ -13,13 +13,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from flexcore.components import MAX_COMPONENTS, LoadSettings, StationComponent, check_entry
+from flexcore.naming import Identifier
 from flexcore.quantities import PAIRS, PHASES, SIGNALS, Voltages
 from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
-Identifier = Annotated[
-    str,
-    Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="lower-case letters, digits and '-', at most 32"),
-]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 VoltageChannel = Literal["u_l1", "u_l2", "u_l3"]
 CurrentChannel = Literal["i_l1", "i_l2", "i_l3", "i_n"]
@@ -165,6 +163,8 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: EventSettings = EventSettings()
     signalling: SignallingSettings = SignallingSettings()
     store: StoreSettings = StoreSettings()
+    component: Annotated[tuple[StationComponent, ...], Meta(max_length=MAX_COMPONENTS)] = ()
+    load: LoadSettings = LoadSettings()
 
     @property
     def elements(self) -> tuple[Busbar | Field, ...]:
@@ -211,6 +211,7 @@ def _check_references(station: Station, file: str) -> None:
         if field.busbar not in busbars:
             known = ", ".join(sorted(busbars))
             refuse(file, f"field[{n}].busbar", f"expected the id of a busbar ({known}), got {field.busbar!r}")
+    _check_components(station, file, ids)
     a = station.acquire
     if (a.rate_hz * a.block_ms) % 1000:
         expected = f"expected a whole number of samples in {a.block_ms} ms"
@@ -226,6 +227,21 @@ def _check_references(station: Station, file: str) -> None:
         # otherwise the declared voltage itself would not end an event
         expected = "expected a dip to end below and a swell above 100 %"
         refuse(file, "events.hysteresis_percent", f"{expected}, got {dip_ends:g} and {swell_ends:g}")
+
+
+def _check_components(station: Station, file: str, ids: dict[str, str]) -> None:
+    """Components hang on a field that exists; ``ids`` are those in use."""
+    nominal_v = {busbar.id: busbar.nominal_v for busbar in station.busbar}
+    fields = {field.id: nominal_v[field.busbar] for field in station.field}
+    for n, component in enumerate(station.component):
+        table = f"component[{n}]"
+        other = ids.setdefault(component.id, table)
+        if other != table:
+            refuse(file, f"{table}.id", f"expected a name used once, {component.id!r} is also {other}")
+        if component.field not in fields:
+            known = ", ".join(sorted(fields)) or "there is none"
+            refuse(file, f"{table}.field", f"expected the id of a field ({known}), got {component.field!r}")
+        check_entry(component, fields[component.field], file, table)
 
 
 def _is_ipv4(text: str) -> bool:

@@ -203,6 +203,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.station = STATION
+        self.paths = Paths(state=Path("/nowhere"), run=Path("/nowhere"), credentials=None)
         self.counters: dict[str, int | float] = {}
         self.published: list[str] = []
         self.alarms: dict[str, str] = {}

@@ -36,6 +36,7 @@ def render(analysis: Analysis, *, full: bool = False) -> str:
         _rate(analysis),
         *(_busbar(element) for element in analysis.elements if element.kind == "busbar"),
         _fields(analysis),
+        _loads(analysis),
         _events(analysis, full),
         _gaps(analysis, full),
         *(_limits(judged) for judged in analysis.limits),
@@ -268,6 +269,33 @@ def _fields(analysis: Analysis) -> str:
         )
     lines = ["Fields     mean over all windows of 200 ms; currents in A, powers in W, var and VA"]
     return "\n".join([*lines, *table(rows, "<<" + ">" * 10 + "<")])
+
+
+def _loads(analysis: Analysis) -> str:
+    """One line per transformer and cable."""
+    if not analysis.loads:
+        return ""
+    rows = [["", "field", "verdict", "by", "value", "limit", "% of it", "left", "name"]]
+    for load in analysis.loads:
+        worst = load.findings[0]
+        unit = {"A": "A", "degC": "°C"}.get(worst.unit or "", "")
+        figures = [f"{figure(x, unit)} {unit}" if x is not None else "-" for x in (worst.value, worst.limit)]
+        left = worst.remaining_min
+        rows.append(
+            [
+                short(load.id, 16),
+                short(load.field, 12),
+                load.verdict.replace("_", " "),
+                f"{worst.criterion} {worst.where or ''}".replace("_", " ")
+                + ("" if worst.reason == "limit" else f" ({worst.reason.replace('_', ' ')})"),
+                *figures,
+                "-" if worst.percent is None else f"{worst.percent:.1f}",
+                left if isinstance(left, str) else "-" if left is None else f"{left:.0f} min",
+                load.name,
+            ]
+        )
+    lines = ["Load       heaviest judgement of each component; what heated it before is not in the recording"]
+    return "\n".join([*lines, *table(rows, "<<<<>>>><")])
 
 
 def _mean(found: Statistic | None, *, with_prefix: bool = False) -> str:

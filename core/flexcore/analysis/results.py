@@ -10,6 +10,7 @@ import msgspec
 
 from flexcore.limits.outcome import Evaluation
 from flexcore.limits.text import Clock
+from flexcore.loading.payload import LoadPayload
 
 SCHEMA = "flexcore-analysis-1"
 
@@ -147,7 +148,8 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Analysis(msgspec.Struct, frozen=True):
-    """All of it; ``limits`` only where a limit set was given, one for each busbar."""
+    """All of it; ``limits`` only where a limit set was given, one for each busbar. ``loads``: of each
+    transformer and cable of the station file its heaviest judgement, times on the file's own clock."""
 
     recording: RecordingInfo
     mapping: Mapping
@@ -158,5 +160,6 @@ class Analysis(msgspec.Struct, frozen=True):
     events: tuple[EventResult, ...]
     gaps: tuple[EventResult, ...]
     limits: tuple[Judged, ...] = ()
+    loads: tuple[LoadPayload, ...] = ()
     schema: str = SCHEMA
     version: str = ""

@@ -22,6 +22,7 @@ from flexcore.analysis.limits import (
     highest_order,
     say_limits,
 )
+from flexcore.analysis.loads import Loads
 from flexcore.analysis.nominal import seen_frequency
 from flexcore.analysis.options import Options
 from flexcore.analysis.results import (
@@ -74,9 +75,9 @@ def analyse_recording(
     signals = _signals(recording, layout, options, factor, begin, end)
     station = _station(layout.station, engine_hz)
     engine = StationAnalyser(station)
-    heard = Heard(
-        recording, station, clock, begin, end, highest_order(recording.rate_hz, nominal_hz), listeners
-    )
+    loads = Loads(station)
+    highest = highest_order(recording.rate_hz, nominal_hz)
+    heard = Heard(recording, station, clock, begin, end, highest, (*listeners, loads.hear))
     for block in blocks(signals, engine_hz, first):
         for item in engine.process(block):
             heard.take(item)
@@ -107,6 +108,7 @@ def analyse_recording(
         ),
         events=heard.events(gaps=False),
         gaps=heard.events(gaps=True),
+        loads=loads.result(),
         version=__version__,
     )
 

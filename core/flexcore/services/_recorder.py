@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from flexcore import topics
 from flexcore.errors import StoreError
@@ -15,6 +14,7 @@ from flexcore.model import Event, Measurement
 from flexcore.payloads import PayloadError, decode_event, decode_measurement
 from flexcore.quantities import of_busbar, of_field
 from flexcore.services._backlog import Backlog
+from flexcore.services.health import Alarms
 from flexcore.station import Busbar, Station
 from flexcore.store.averages import LENGTHS_S, ORDERS, kept_spectra
 from flexcore.store.gaps import Change, GapTracker
@@ -43,14 +43,6 @@ ID_LIMIT = 120
 DETAIL_LIMIT = 32
 
 _log = logging.getLogger(__name__)
-
-
-class Alarms(Protocol):
-    """Where trouble is told; a :class:`~flexcore.services.service.Service` is one."""
-
-    def raise_alarm(self, code: str, detail: str = "") -> None: ...
-
-    def clear_alarm(self, code: str) -> None: ...
 
 
 class Recorder:

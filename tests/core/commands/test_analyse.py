@@ -14,6 +14,8 @@ import pytest
 
 from flexcore.simulator import files
 from support.comtrade_files import Written
+from support.load import TRANSFORMER
+from support.loaded import STATION, entry
 from support.pq_reference import cycle_rms, polyphase, window_rms
 from support.recording import read_binary, waveform
 
@@ -175,6 +177,26 @@ def test_voltages_between_phases_where_they_are_asked_for_or_recorded(tmp_path: 
     assert "judged between phases" in text and "Voltage L1-L2" in text
     found = json.loads(flexcore(earth, "--rate", 6400, "--json", "--limits", "en50160-mv"))
     assert found["elements"][0]["voltages"] == "phase_to_phase"
+
+
+def test_the_load_of_a_transformer_in_the_station_file(tmp_path: Path) -> None:
+    x = sines(6400, 50.0, 7.0)
+    current = np.sqrt(2.0) * 577.0 * 1.05 * x / 325.27
+    station, archive = tmp_path / "station.toml", tmp_path / "record.npz"
+    head = STATION.replace("neutral = true\n", "")
+    station.write_text("\n\n".join((head, entry("t1", "f1", TRANSFORMER))) + "\n")
+    names = ("l1", "l2", "l3")
+    channels = {f"b1.u_{name}": x[n] for n, name in enumerate(names)}
+    for field, part in (("f1", 1.0), ("f2", 0.1)):
+        channels |= {f"{field}.i_{name}": part * current[n] for n, name in enumerate(names)}
+    np.savez(archive, rate_hz=6400, **channels)
+    (load,) = json.loads(flexcore(archive, "--station", station, "--json"))["loads"]
+    found = {finding["criterion"]: finding for finding in load["findings"]}
+    assert found["rated_current"]["value"] == pytest.approx(577.0 * 1.05, rel=1e-3)
+    assert (load["verdict"], found["rated_current"]["verdict"]) == ("over", "over")
+    assert found["hot_spot"]["reason"] == "unsettled"
+    text = flexcore(archive, "--station", station)
+    assert "over" in next(line for line in text.splitlines() if line.strip().startswith("t1 "))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 from flexcore import quantities
+from flexcore.loading.payload import LoadPayload, decode_load
 from flexcore.model import Event, Measurement
 from flexcore.payloads import (
     NS,
@@ -18,6 +19,7 @@ from flexcore.payloads import (
     decode_health,
     decode_measurement,
     decode_meta,
+    from_iso,
 )
 
 MAX_PAYLOAD_BYTES = 64 * 1024
@@ -97,6 +99,23 @@ def health(raw: bytes) -> HealthPayload:
     return HealthPayload(h.t[:40], h.state, h.version[:40], alarms, counters)
 
 
+def load(component: str, raw: bytes) -> LoadPayload:
+    """The judgement of the component that its topic names."""
+    try:
+        found = decode_load(raw)
+        start_ns = from_iso(found.t)
+    except _BAD as error:
+        raise RefusedError("load") from error
+    _check_time(start_ns)
+    numbers = [found.dt, *found.figures.values()]
+    for finding in found.findings:
+        remaining = None if finding.remaining_min == "never" else finding.remaining_min
+        numbers += [n for n in (finding.value, finding.limit, finding.percent, remaining) if n is not None]
+    if found.id != component or not all(_finite(n) for n in numbers):
+        raise RefusedError("load")
+    return found
+
+
 def meta(station: str, raw: bytes) -> MetaPayload:
     """The description of ``station``; names are cut by the site that is made of it."""
     try:
@@ -108,7 +127,8 @@ def meta(station: str, raw: bytes) -> MetaPayload:
         is_name(e.id) and is_name(e.busbar) and len(e.name) <= 80 and 50.0 <= e.nominal_v <= 500_000.0
         for e in m.elements
     )
-    if m.station != station or len(m.name) > 80 or not (frequency_ok and elements_ok):
+    components_ok = all(is_name(c.id) and is_name(c.field) and len(c.name) <= 80 for c in m.components)
+    if m.station != station or len(m.name) > 80 or not (frequency_ok and elements_ok and components_ok):
         raise RefusedError("meta")
     return m
 

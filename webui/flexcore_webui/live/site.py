@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flexcore.components import MAX_COMPONENTS, kind_of
 from flexcore.errors import SettingsError
-from flexcore.payloads import ElementMeta, MetaPayload
+from flexcore.payloads import ComponentMeta, ElementMeta, MetaPayload
 from flexcore.quantities import PAIRS, PHASES
 from flexcore.station import Busbar, Field, Station, read_station
 
@@ -24,6 +25,11 @@ class Site:
     name: str
     nominal_frequency_hz: float
     elements: tuple[ElementMeta, ...]
+    components: tuple[ComponentMeta, ...] = ()
+
+    def component(self, name: str) -> ComponentMeta | None:
+        """The transformer or cable called ``name``, if the station has it."""
+        return next((c for c in self.components if c.id == name), None)
 
     def element(self, name: str) -> ElementMeta | None:
         """The element called ``name``, if the station has it."""
@@ -60,7 +66,8 @@ def site_of_station(station: Station) -> Site:
         for e in station.elements
     )
     s = station.station
-    return Site(s.id, s.name, float(s.nominal_frequency_hz), elements)
+    components = tuple(ComponentMeta(c.id, kind_of(c), c.name, c.field) for c in station.component)
+    return Site(s.id, s.name, float(s.nominal_frequency_hz), elements, components)
 
 
 def _field(field: Field, busbar: Busbar) -> ElementMeta:
@@ -71,7 +78,13 @@ def _field(field: Field, busbar: Busbar) -> ElementMeta:
 
 def site_of_meta(meta: MetaPayload) -> Site:
     """The site a retained message describes; for a page that may not read the file."""
-    return Site(meta.station, meta.name, meta.nominal_frequency_hz, meta.elements[:MAX_ELEMENTS])
+    return Site(
+        meta.station,
+        meta.name,
+        meta.nominal_frequency_hz,
+        meta.elements[:MAX_ELEMENTS],
+        meta.components[:MAX_COMPONENTS],
+    )
 
 
 class StationFile:

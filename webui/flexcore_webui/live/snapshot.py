@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from flexcore.loading.payload import LoadPayload
 from flexcore.payloads import ElementMeta
 from flexcore_webui.live.judge import Judgement
 
@@ -40,6 +41,7 @@ class Versions(msgspec.Struct, frozen=True):
     events: int
     health: int
     trend: int
+    load: int
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -103,6 +105,21 @@ class EventRow(msgspec.Struct, frozen=True):
     phases: tuple[str, ...] = ()
     flag: tuple[str, ...] = ()
     origin: OriginRow | None = None
+
+
+class LoadRow(msgspec.Struct, frozen=True):
+    """What a transformer or cable bears, as the list shows it; ``load`` is what the bus said last.
+
+    ``stale``: nothing has come for so long that it says nothing any more.
+    """
+
+    id: str
+    kind: str
+    name: str
+    field_name: str
+    stale: bool
+    age_s: float | None = None
+    load: LoadPayload | None = None
 
 
 class AlarmRow(msgspec.Struct, frozen=True):
