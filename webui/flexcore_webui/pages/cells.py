@@ -54,6 +54,8 @@ class BusbarView:
     udin: Cell
     phases: tuple[PhaseView, ...]
     frequency: Cell
+    #: Its voltages have two digits before the point and three behind it.
+    long: bool
     #: Beside voltages between phases, those to earth: they show an earth fault.
     earth: tuple[Cell, ...] = ()
 
@@ -98,6 +100,7 @@ def busbar_view(meta: ElementMeta) -> BusbarView:
         udin=Cell(meta.id, "", "Udin", unit, scale, decimals),
         phases=tuple(phase(*both) for both in zip(lines(meta), quantities.PHASES, strict=True)),
         frequency=Cell(meta.id, "f_hz", "f", "Hz", 1.0, quantities.BY_NAME["f_hz"].decimals),
+        long=high and udin >= 10.0 * scale,
         earth=()
         if lines(meta) == quantities.PHASES
         else tuple(
