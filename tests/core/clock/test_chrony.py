@@ -28,10 +28,10 @@ def test_follows_and_loses_a_real_server() -> None:
         assert quality.stratum == 4
         assert quality.source == "127.0.0.1"
         assert quality.error_s is not None
-        # the same clock on both sides: microseconds
-        assert 0.0 < quality.error_s < 0.005
-        assert quality.offset_s == pytest.approx(0.0, abs=0.005)
-        assert quality.within(0.020)
+        # the same clock on both sides: microseconds, and what a busy machine lets a packet wait
+        assert 0.0 < quality.error_s < 0.5
+        assert quality.offset_s == pytest.approx(0.0, abs=0.25)
+        assert quality.within(0.5)
         clock.stop()
         assert ask(clock.command_port).state == "unknown"
 
