@@ -1,7 +1,7 @@
 """Test bodies of the chip drivers: the same lines run in CPython and in MicroPython.
 
-Each hangs simulated chips on the bus, reads them, and breaks them. A value that is not near what the chip was set to
-says FAIL; everything said is compared between the two Pythons.
+Each hangs simulated chips on the bus, reads them, and breaks them. A value that is not near what the chip was
+set to says FAIL; everything said is compared between the two Pythons.
 """
 
 from flexcore.drivers.chips.bq27441 import BQ27441
@@ -42,19 +42,21 @@ class Bench:
 
     def near(self, what, value, expected, within):
         ok = abs(value - expected) <= within
-        self.say("%s %s = %.5f" % ("ok" if ok else "FAIL, expected %r:" % expected, what, value))
+        self.say("{} {} = {:.5f}".format("ok" if ok else f"FAIL, expected {expected!r}:", what, value))
 
     def attempt(self, what, job):
         """What ``job`` raises, which the caller expects."""
         try:
             result = job()
         except OSError as error:
-            self.say("%s: OSError %s" % (what, error.args[0]))
+            self.say(f"{what}: OSError {error.args[0]}")
         except ValueError as error:
             text = str(error)
-            self.say("%s: ValueError %s" % (what, "FAIL, not one line" if "\n" in text or not text else text))
+            self.say(
+                "{}: ValueError {}".format(what, "FAIL, not one line" if "\n" in text or not text else text)
+            )
         else:
-            self.say("FAIL %s: %r, expected an error" % (what, result))
+            self.say(f"FAIL {what}: {result!r}, expected an error")
 
     def broken(self, driver, chip):
         """Every way a bus breaks: an error each time, and right values again at once afterwards."""
@@ -76,7 +78,7 @@ class Bench:
         for byte in (0x00, 0xFF):
             other = Wires(chip.address, byte)
             self.bus.attach(other)
-            self.attempt("foreign %02x" % byte, driver.check)
+            self.attempt(f"foreign {byte:02x}", driver.check)
             self.bus.detach(chip.address)
         self.bus.attach(chip)
         driver.check()
@@ -109,7 +111,7 @@ def max17048(bench):
         bench.near("charge_percent", values["charge_percent"], charge_percent, 0.002)
         bench.near("rate_percent_h", values["rate_percent_h"], rate, 0.105)
     gauge.quick_start()
-    bench.say("quick starts %d" % chip.quick_starts)
+    bench.say(f"quick starts {chip.quick_starts}")
     # two registers in one go: the chip's pointer goes on by bytes
     bench.say(
         bench.i2c.readfrom_mem(0x36, 0x02, 4)
@@ -153,7 +155,7 @@ def ina226(bench):
     monitor = INA226(bench.i2c, 0.005)
     monitor.check()
     monitor.start()
-    bench.say("configuration %04x" % chip.words[0])
+    bench.say(f"configuration {chip.words[0]:04x}")
     for voltage_v, current_a in ((12.0, 3.3), (24.5, -2.0), (0.0, 0.0), (36.0, 16.3)):
         chip.voltage_v, chip.current_a = voltage_v, current_a
         values = monitor.read()
@@ -170,7 +172,7 @@ def ina226(bench):
     chip.current_a = 1.0
     bench.attempt("shunt", lambda: INA226(bench.i2c, 0))
     bench.i2c.writeto_mem(0x40, 0x00, b"\x80\x00")
-    bench.say("after reset %04x" % chip.words[0])
+    bench.say(f"after reset {chip.words[0]:04x}")
     bench.broken(monitor, chip)
     bench.foreign(monitor, chip)
 
@@ -211,14 +213,18 @@ def ltc3350(bench):
     bench.near("temperature_c", values["temperature_c"], 35.0, 0.015)
     bench.near("capacitance_f", values["capacitance_f"], 6.25, 0.1)
     bench.near("esr_ohm", values["esr_ohm"], 0.064, 5e-5)
-    bench.say("backup %d failed %d full %d" % (values["backup"], values["mains_failed"], values["full"]))
+    bench.say(
+        f"backup {int(values['backup'])} failed {int(values['mains_failed'])} full {int(values['full'])}"
+    )
     # the fine scale of the capacitance
     bench.i2c.writeto_mem(0x09, 0x17, b"\x08\x00")
     chip.capacitance_f = 0.05
     bench.near("capacitance_f", supply.read()["capacitance_f"], 0.05, 1e-3)
     chip.failed, chip.input_v, chip.current_a, chip.cells_v = True, 0.2, -1.5, [2.1, 2.0]
     values = supply.read()
-    bench.say("backup %d failed %d full %d" % (values["backup"], values["mains_failed"], values["full"]))
+    bench.say(
+        f"backup {int(values['backup'])} failed {int(values['mains_failed'])} full {int(values['full'])}"
+    )
     bench.near("current_a", values["current_a"], -1.5, 2e-4)
     bench.near("voltage_v", values["voltage_v"], 4.1, 0.74e-3)
     bench.say("cell_3_v" in values)
@@ -244,10 +250,10 @@ def ltc4015(bench):
         bench.near("input_a", values["input_a"], 0.4, 4e-4)
         bench.near("temperature_c", values["temperature_c"], 40.0, 0.012)
         bench.near("resistance_ohm", values["resistance_ohm"], 0.09, 2e-5)
-        bench.say("charging %d failed %d" % (values["charging"], values["mains_failed"]))
+        bench.say(f"charging {int(values['charging'])} failed {int(values['mains_failed'])}")
         chip.failed = True
         values = charger.read()
-        bench.say("charging %d failed %d" % (values["charging"], values["mains_failed"]))
+        bench.say(f"charging {int(values['charging'])} failed {int(values['mains_failed'])}")
         chip.valid = False
         bench.attempt("not yet", charger.read)
         chip.valid = True

@@ -1,6 +1,7 @@
 """Test bodies of the modem dialects: the same lines run in CPython and in MicroPython, over true terminals.
 
-``line`` is the modem under test, ``other`` another modem on the same air, of the other maker where there are two.
+``line`` is the modem under test, ``other`` another modem on the same air, of the other maker where there are
+two.
 """
 
 from flexcore.drivers.modems.lora_e5 import LoRaE5
@@ -16,7 +17,7 @@ def _conversation(bench, one, other):
     bench.say(other.check())
     one.start(FREQUENCY_HZ, spreading_factor=7)
     other.start(FREQUENCY_HZ, spreading_factor=7)
-    bench.say("quiet %r" % (other.listen(50),))
+    bench.say(f"quiet {other.listen(50)!r}")
     for message in (b"\x00", MESSAGE, bytes(range(222))):
         one.send(message)
         heard = other.listen(2000)

@@ -1,4 +1,6 @@
-"""Starts the real MicroPython on a test body. Where it is missing the test fails: `./build.sh` installs it."""
+"""Starts the real MicroPython on a test body. Where it is missing the test fails: `./build.sh`
+installs it.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ class Modulation:
         """Raises :class:`ValueError` for what LoRa does not have."""
         if not 7 <= self.spreading_factor <= 12 or self.bandwidth_hz not in {125_000, 250_000, 500_000}:
             raise ValueError(
-                f"SF{self.spreading_factor} at {self.bandwidth_hz} Hz: expected SF7 to 12 at 125, 250 or 500 kHz"
+                f"SF{self.spreading_factor} at {self.bandwidth_hz} Hz: "
+                "expected SF7 to 12 at 125, 250 or 500 kHz"
             )
         if not 5 <= self.coding <= 8 or not 6 <= self.preamble_symbols <= 65_535:
             raise ValueError("expected coding 5 to 8 and a preamble of 6 to 65535 symbols")

@@ -53,5 +53,6 @@ def band_of(frequency_hz: int, bandwidth_hz: int) -> Band:
             return band
     known = ", ".join(f"{band.low_hz / 1e6:g}-{band.high_hz / 1e6:g}" for band in bands())
     raise SettingsError(
-        f"LoRa channel of {bandwidth_hz / 1e3:g} kHz at {frequency_hz / 1e6:g} MHz: expected it within one of {known} MHz"
+        f"LoRa channel of {bandwidth_hz / 1e3:g} kHz at {frequency_hz / 1e6:g} MHz: "
+        f"expected it within one of {known} MHz"
     )

@@ -1,8 +1,8 @@
 """What was sent in the last hour, band by band: on the disk before the modem is told to send.
 
-A file of lines with check sums: ``1 BAND BOOT SINCE_BOOT_NS UTC_NS AIRTIME_NS CRC``. Lines are only appended; what
-is older than an hour is left out when the file is written afresh. Neither restart, power cut nor a step of the
-clock may free air time that was used:
+A file of lines with check sums: ``1 BAND BOOT SINCE_BOOT_NS UTC_NS AIRTIME_NS CRC``. Lines are only appended;
+what is older than an hour is left out when the file is written afresh. Neither restart, power cut nor a step
+of the clock may free air time that was used:
 
 - within one boot, age is counted by the time since boot, whatever UTC does;
 - a transmission of an earlier boot ages by UTC while that is synchronised, else only since this boot began;
@@ -33,8 +33,8 @@ MOST_OLD = 2048
 ANY_BAND = "*"
 
 _LINE = re.compile(
-    rb"1 (?P<band>[0-9.*]{1,8}) (?P<boot>[0-9a-z]{1,16}) (?P<since>\d{1,19}) (?P<utc>\d{1,19}) (?P<air>\d{1,12}) "
-    rb"(?P<crc>[0-9a-f]{8})"
+    rb"1 (?P<band>[0-9.*]{1,8}) (?P<boot>[0-9a-z]{1,16}) (?P<since>\d{1,19}) (?P<utc>\d{1,19}) "
+    rb"(?P<air>\d{1,12}) (?P<crc>[0-9a-f]{8})"
 )
 
 
@@ -86,7 +86,9 @@ class Ledger:
         return sum(entry.airtime_ns for entry in self._entries if entry.band in {band.name, ANY_BAND})
 
     def wait_ns(self, band: Band, airtime_ns: int) -> int:
-        """How long until a packet of ``airtime_ns`` fits; 0 is now. Raises :class:`AirtimeError` where never."""
+        """How long until a packet of ``airtime_ns`` fits; 0 is now. Raises
+        :class:`AirtimeError` where never.
+        """
         if airtime_ns > band.allowed_ns:
             raise AirtimeError(
                 f"{airtime_ns / 1e9:.3f} s on air: expected at most {band.allowed_ns / 1e9:g} s an hour",

@@ -43,7 +43,8 @@ class Transmitter:
         self._clocks = clocks
 
     def send(self, make: Callable[[int], bytes]) -> int:
-        """Let ``make(utc_ns)`` stamp and sign a message of 1 to 255 bytes, and send it; its time on air in ns.
+        """Let ``make(utc_ns)`` stamp and sign a message of 1 to 255 bytes, and send it; its time on air in
+        ns.
 
         Raises:
             UnsynchronisedError: the time is not known; nothing was made.

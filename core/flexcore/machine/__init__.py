@@ -1,12 +1,13 @@
 """MicroPython's ``machine`` on Linux: wires as small boards know them, so that one driver file serves both.
 
-``Pin``, ``Signal``, ``I2C``, ``SPI``, ``UART``, ``ADC``, ``Timer``, ``WDT`` and ``RTC`` mean what MicroPython's
-documentation says; what is behind them is a back end, named by :func:`use` before the first object is made (or
-given to the object as ``backend=``). The back end ``linux`` (:mod:`flexcore.machine.linux`) speaks to device
-files; the virtual station brings another. Nothing is opened by importing.
+``Pin``, ``Signal``, ``I2C``, ``SPI``, ``UART``, ``ADC``, ``Timer``, ``WDT`` and ``RTC`` mean what
+MicroPython's documentation says; what is behind them is a back end, named by :func:`use` before the first
+object is made (or given to the object as ``backend=``). The back end ``linux``
+(:mod:`flexcore.machine.linux`) speaks to device files; the virtual station brings another. Nothing is opened
+by importing.
 
-It knows errors and nothing else of ours. Where Linux cannot do what the documentation says, the call raises; it
-never pretends.
+It knows errors and nothing else of ours. Where Linux cannot do what the documentation says, the call raises;
+it never pretends.
 """
 
 from flexcore.machine.adc import ADC

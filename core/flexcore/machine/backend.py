@@ -16,7 +16,9 @@ _used: list[Backend] = []
 
 
 def load(name: str) -> Backend:
-    """A new back end of that registered name; raises :class:`SettingsError` where there is none such, or two."""
+    """A new back end of that registered name; raises :class:`SettingsError` where there is none
+    such, or two.
+    """
     found = entry_points(group=GROUP, name=name)
     if len({entry.value for entry in found}) != 1:
         known = sorted({entry.name for entry in entry_points(group=GROUP)})

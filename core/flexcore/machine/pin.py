@@ -13,7 +13,8 @@ log = logging.getLogger(__name__)
 
 
 class Pin:
-    """``id`` is the name of a line (``"DOOR"``), ``(chip, offset)``, ``"gpiochip0:17"`` or an offset of chip 0.
+    """``id`` is the name of a line (``"DOOR"``), ``(chip, offset)``, ``"gpiochip0:17"`` or an offset of chip
+    0.
 
     Two objects of one id are the same line. ``mode`` and ``pull`` of -1 leave what is set.
     """
@@ -68,6 +69,7 @@ class Pin:
         return None
 
     def __call__(self, x: Any = None, /) -> int | None:
+        """As :meth:`value`."""
         return self.value(x)
 
     def on(self) -> None:

@@ -13,7 +13,9 @@ WireId: TypeAlias = int | str | tuple[int | str, int]
 
 
 class Message(NamedTuple):
-    """One part of an I2C transaction; ``data`` is sent, or filled when ``read``. Parts join by repeated start."""
+    """One part of an I2C transaction; ``data`` is sent, or filled when ``read``. Parts join by repeated
+    start.
+    """
 
     address: int
     read: bool
@@ -49,7 +51,9 @@ class SPIPort(Protocol):
     """A controller with one chip select."""
 
     def configure(self, settings: SPISettings) -> None:
-        """Take over ``settings``; raises :class:`OSError` or :class:`ValueError` where the controller cannot."""
+        """Take over ``settings``; raises :class:`OSError` or :class:`ValueError` where the
+        controller cannot.
+        """
         ...
 
     def transfer(self, write: bytes) -> bytes:

@@ -34,6 +34,7 @@ class Signal:
         return None
 
     def __call__(self, x: Any = None, /) -> int | None:
+        """As :meth:`value`."""
         return self.value(x)
 
     def on(self) -> None:

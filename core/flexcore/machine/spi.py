@@ -10,7 +10,9 @@ from flexcore.machine.ports import Backend, SPIPort, SPISettings, WireId
 
 
 class SPI:
-    """``id`` is a path, a bus number (its chip 0), or (bus, chip). Pins raise :class:`ValueError`, as for I2C."""
+    """``id`` is a path, a bus number (its chip 0), or (bus, chip). Pins raise :class:`ValueError`, as for
+    I2C.
+    """
 
     LSB = 0
     MSB = 1
@@ -87,7 +89,9 @@ class SPI:
         self._open().transfer(bytes(buf))
 
     def write_readinto(self, write_buf: ReadBuffer, read_buf: WriteBuffer, /) -> None:
-        """Send ``write_buf`` and fill ``read_buf`` meanwhile; raises :class:`ValueError` for unequal lengths."""
+        """Send ``write_buf`` and fill ``read_buf`` meanwhile; raises :class:`ValueError` for
+        unequal lengths.
+        """
         if len(write_buf) != len(read_buf):
             raise ValueError("buffers must be the same length")
         read_buf[:] = self._open().transfer(bytes(write_buf))

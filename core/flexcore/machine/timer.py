@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 class Timer:
     """A virtual timer (``id`` -1 or left out); ``period`` in ms, ``freq`` in Hz.
 
-    The callback runs on a thread of the timer. Periods are counted from the start, so that they do not drift; one
-    that a slow callback overran is left out, never made up for. What a callback raises is logged.
+    The callback runs on a thread of the timer. Periods are counted from the start, so that they do not drift;
+    one that a slow callback overran is left out, never made up for. What a callback raises is logged.
     """
 
     ONE_SHOT = 0

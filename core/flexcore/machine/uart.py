@@ -56,7 +56,9 @@ class UART:
         timeout_char: int | None = None,
         **pins: Any,
     ) -> None:
-        """Open the line if it is closed, and set it. Pins, buffers and inversion raise :class:`ValueError`."""
+        """Open the line if it is closed, and set it. Pins, buffers and inversion raise
+        :class:`ValueError`.
+        """
         if any(value is not None for value in pins.values()):
             raise ValueError(
                 f"UART: {', '.join(sorted(pins))} cannot be chosen here: expected those of the line"

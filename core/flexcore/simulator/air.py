@@ -1,10 +1,10 @@
 """The air between simulated modems: range, loss, collisions and time on air; each modem on a pseudo-terminal.
 
-A program opens a modem's terminal as it would open a USB modem. One thread serves them all. Physics: log-distance
-path loss from 1 m of free space; a packet is heard by who listens on its channel from its beginning to its end,
-above the sensitivity of its spreading factor, not sending itself; of two that overlap the stronger survives by 6 dB
-(same spreading factor) or as long as it is no more than 16 dB weaker (another one). Losses besides come from a
-seeded generator, so that the same packets in the same order fare alike.
+A program opens a modem's terminal as it would open a USB modem. One thread serves them all. Physics:
+log-distance path loss from 1 m of free space; a packet is heard by who listens on its channel from its
+beginning to its end, above the sensitivity of its spreading factor, not sending itself; of two that overlap
+the stronger survives by 6 dB (same spreading factor) or as long as it is no more than 16 dB weaker (another
+one). Losses besides come from a seeded generator, so that the same packets in the same order fare alike.
 """
 
 from __future__ import annotations

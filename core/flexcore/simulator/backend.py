@@ -1,7 +1,7 @@
 """The simulated back end of ``machine``: wires with simulated chips, contacts and serial peers on them.
 
-A program builds one, hangs things on it and gives it to ``machine.use`` (or starts with an empty one by the name
-``simulated``). What was not put there is missing, as on a real box: opening it raises ENODEV.
+A program builds one, hangs things on it and gives it to ``machine.use`` (or starts with an empty one by the
+name ``simulated``). What was not put there is missing, as on a real box: opening it raises ENODEV.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ Peer = Callable[[bytes], bytes]
 
 
 class SimulatedBackend:
-    """Wires by id. ``spi`` maps an id to a function from bytes out to bytes in; ``uarts`` to a terminal's path.
+    """Wires by id. ``spi`` maps an id to a function from bytes out to bytes in; ``uarts`` to a terminal's
+    path.
 
-    ``uarts`` may also hold a :class:`SimulatedLine` with a Python peer. ``adcs`` are volts of ``full_scale_v``.
+    ``uarts`` may also hold a :class:`SimulatedLine` with a Python peer. ``adcs`` are volts of
+    ``full_scale_v``.
     """
 
     def __init__(self, full_scale_v: float = 3.3) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.machine_bodies import BODIES, Bench
-from support.two_pythons import in_micropython
 
 from flexcore.machine import I2C, ticks
 from flexcore.simulator.backend import SimulatedBackend
 from flexcore.simulator.chips.bus import Bus
+from support.machine_bodies import BODIES, Bench
+from support.two_pythons import in_micropython
 
 
 @pytest.mark.parametrize("name", BODIES)

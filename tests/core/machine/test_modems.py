@@ -1,4 +1,6 @@
-"""Both modem dialects over true terminals and a simulated air, in CPython and in real MicroPython: the same words."""
+"""Both modem dialects over true terminals and a simulated air, in CPython and in real MicroPython: the same
+words.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from support.machine_bodies import Bench
-from support.modem_bodies import MODEM_BODIES
-from support.two_pythons import in_micropython
 
 from flexcore.machine import I2C, UART, ticks
 from flexcore.machine.linux import LinuxBackend
@@ -18,6 +17,9 @@ from flexcore.simulator.backend import SimulatedBackend
 from flexcore.simulator.chips.bus import Bus
 from flexcore.simulator.modems.lora_e5 import LoraE5Firmware
 from flexcore.simulator.modems.rn2483 import Rn2483Firmware
+from support.machine_bodies import Bench
+from support.modem_bodies import MODEM_BODIES
+from support.two_pythons import in_micropython
 
 FIRMWARE: dict[str, Any] = {"rn2483": Rn2483Firmware, "lora_e5": LoraE5Firmware}
 OTHER = {"rn2483": "lora_e5", "lora_e5": "rn2483"}
@@ -51,7 +53,9 @@ def both(name: str, place: Callable[[Air], list[Station]]) -> list[str]:
 
 @pytest.mark.parametrize("dialect", ["rn2483", "lora_e5"])
 def test_two_makes_talk(dialect: str) -> None:
-    said = both(dialect, lambda air: [air.place(FIRMWARE[dialect]), air.place(FIRMWARE[OTHER[dialect]], 800.0)])
+    said = both(
+        dialect, lambda air: [air.place(FIRMWARE[dialect]), air.place(FIRMWARE[OTHER[dialect]], 800.0)]
+    )
     assert said.count("True") == 6
     assert "b'acknowledged'" in said
     assert sum("ValueError" in line for line in said) == 5

@@ -3,10 +3,7 @@
 The bus is the one of the virtual station; the serial line is a true terminal. Only what drivers use.
 """
 
-import os
 import select
-import time
-
 import termios
 
 from flexcore.simulator.chips.bus import Bus

@@ -1,9 +1,12 @@
-"""Runs one test body in MicroPython: ``run.py NAME [TERMINAL ...]``. What it says is compared with CPython's."""
+"""Runs one test body in MicroPython: ``run.py NAME [TERMINAL ...]``. What it says is compared
+with CPython's.
+"""
 
 import sys
 import time
 
 import machine
+
 from support.machine_bodies import BODIES, Bench
 from support.modem_bodies import MODEM_BODIES
 

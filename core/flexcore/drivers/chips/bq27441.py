@@ -37,7 +37,7 @@ class BQ27441:
         charge_percent = self._word(CHARGE)
         if charge_percent > 100:
             raise ValueError(
-                "BQ27441 at 0x%02x: charge of %d %%, expected 0 to 100" % (self._address, charge_percent)
+                f"BQ27441 at 0x{self._address:02x}: charge of {charge_percent} %, expected 0 to 100"
             )
         return {
             "voltage_v": self._word(VOLTAGE) * 1e-3,

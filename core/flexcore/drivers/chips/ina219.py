@@ -29,7 +29,8 @@ class INA219:
         found = self._word(CONFIGURATION)
         if found not in (CONTINUOUS, WHILE_RESET):
             raise ValueError(
-                f"INA219 at 0x{self._address:02x}: configuration 0x{found:04x}, expected 0x{CONTINUOUS:04x} or 0x{WHILE_RESET:04x}"
+                f"INA219 at 0x{self._address:02x}: configuration 0x{found:04x}, "
+                f"expected 0x{CONTINUOUS:04x} or 0x{WHILE_RESET:04x}"
             )
 
     def start(self) -> None:
@@ -43,8 +44,8 @@ class INA219:
         gain = self._word(CONFIGURATION) >> 11 & 3
         if abs(raw) >= 4000 << gain:
             raise ValueError(
-                "INA219 at 0x%02x: shunt at %.2f mV, expected within %d mV"
-                % (self._address, raw * 1e-2, 40 << gain)
+                f"INA219 at 0x{self._address:02x}: shunt at {raw * 1e-2:.2f} mV, "
+                f"expected within {40 << gain} mV"
             )
         voltage_v = (self._word(BUS) >> 3) * BUS_V
         current_a = raw * SHUNT_V / self._shunt_ohm

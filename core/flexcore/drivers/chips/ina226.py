@@ -16,7 +16,9 @@ CONTINUOUS = 0x4000 | 2 << 9 | 4 << 6 | 4 << 3 | 7
 
 
 class INA226:
-    """The monitor. Current is shunt voltage by resistance, so that a chip that restarted cannot scale it wrongly."""
+    """The monitor. Current is shunt voltage by resistance, so that a chip that restarted cannot scale it
+    wrongly.
+    """
 
     def __init__(self, i2c: "I2C", shunt_ohm: float, address: int = 0x40) -> None:
         if not shunt_ohm > 0:
@@ -30,7 +32,8 @@ class INA226:
         maker, die = self._word(MANUFACTURER), self._word(DIE)
         if maker != TEXAS_INSTRUMENTS or die & 0xFFF0 != INA226_DIE:
             raise ValueError(
-                f"INA226 at 0x{self._address:02x}: maker 0x{maker:04x} and die 0x{die:04x}, expected 0x{TEXAS_INSTRUMENTS:04x} and 0x{INA226_DIE:04x}"
+                f"INA226 at 0x{self._address:02x}: maker 0x{maker:04x} and die 0x{die:04x}, "
+                f"expected 0x{TEXAS_INSTRUMENTS:04x} and 0x{INA226_DIE:04x}"
             )
 
     def start(self) -> None:

@@ -1,4 +1,6 @@
-"""LM75 and its kin (LM75B, TMP75, TMP102 as it starts): whole degrees in the high byte, as fine as the chip can."""
+"""LM75 and its kin (LM75B, TMP75, TMP102 as it starts): whole degrees in the high byte, as fine as the chip
+can.
+"""
 
 import struct
 

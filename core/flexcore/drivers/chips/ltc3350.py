@@ -56,7 +56,9 @@ class LTC3350:
         self._ratio = rt_ohm / rtst_ohm
 
     def check(self) -> None:
-        """Raises ValueError for what this chip never says; it has no register of identity, but a temperature."""
+        """Raises ValueError for what this chip never says; it has no register of identity, but
+        a temperature.
+        """
         cells, status, die_c = self._word(NUM_CAPS), self._word(CHARGE_STATUS), self._die_c()
         both = CHRG_STEPDOWN | CHRG_STEPUP
         if cells > 3 or status & UNUSED_STATUS or status & both == both or not -60 < die_c < 180:
@@ -66,7 +68,8 @@ class LTC3350:
             )
 
     def read(self) -> "dict[str, float]":
-        """Voltages, currents, temperature and what the chip is doing; capacitance and ESR once it measured them.
+        """Voltages, currents, temperature and what the chip is doing; capacitance and ESR once it measured
+        them.
 
         ``backup`` is 1 while the capacitors feed the load, ``mains_failed`` 1 while the input is too low.
         """
@@ -85,7 +88,7 @@ class LTC3350:
             "alarms": float(self._word(ALARMS)),
         }
         for cell in range(self._word(NUM_CAPS) + 1):
-            values["cell_%d_v" % (cell + 1)] = self._signed(CELL_1 + cell) * CELL_V
+            values[f"cell_{cell + 1}_v"] = self._signed(CELL_1 + cell) * CELL_V
         if monitor & MON_CAP_DONE:
             small = self._word(CONTROL) & CTL_CAP_SCALE
             step_f = CAPACITANCE_SMALL_F if small else CAPACITANCE_F

@@ -57,7 +57,8 @@ class LTC4015:
         chemistry, cells = found >> 8 & 0xF, found & 0xF
         if found >> 12 or chemistry > 8 or not 1 <= cells <= 12:
             raise ValueError(
-                f"LTC4015 at 0x{self._address:02x}: chemistry and cells 0x{found:04x}, expected what this chip says"
+                f"LTC4015 at 0x{self._address:02x}: chemistry and cells 0x{found:04x}, "
+                "expected what this chip says"
             )
         return chemistry, cells
 

@@ -36,7 +36,8 @@ class MAX17048:
         charge_percent = self._word(SOC) * SOC_PERCENT
         if not 0.5 < voltage_v < 5.11 or charge_percent > 130:
             raise ValueError(
-                f"MAX17048 at 0x{self._address:02x}: {voltage_v:.3f} V and {charge_percent:.1f} %, expected a cell"
+                f"MAX17048 at 0x{self._address:02x}: {voltage_v:.3f} V and {charge_percent:.1f} %, "
+                "expected a cell"
             )
         rate: int = struct.unpack(">h", self._i2c.readfrom_mem(self._address, CRATE, 2))[0]
         return {

@@ -1,4 +1,6 @@
-"""Command lines to a modem and answers from it, in spite of half lines, garbage and answers that come late."""
+"""Command lines to a modem and answers from it, in spite of half lines, garbage and answers
+that come late.
+"""
 
 import errno
 

@@ -87,7 +87,9 @@ class LoRaE5:
             raise ValueError(f"LoRa-E5: set itself to {shown(taken)!r}, expected what it was told")
 
     def send(self, data: bytes, within_ms: int = 10_000) -> None:
-        """Put 1 to 255 bytes on air and wait until they are; receiving goes on afterwards if it did before."""
+        """Put 1 to 255 bytes on air and wait until they are; receiving goes on afterwards if it
+        did before.
+        """
         if not 1 <= len(data) <= 255:
             raise ValueError(f"LoRa-E5: a packet of {len(data)} bytes, expected 1 to 255")
         listened, self._listening = self._listening, False

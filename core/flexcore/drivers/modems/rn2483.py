@@ -84,12 +84,14 @@ class RN2483:
             self._order(f"radio set {setting}")
 
     def send(self, data: bytes, within_ms: int = 10_000) -> None:
-        """Put 1 to 255 bytes on air and wait until they are; receiving goes on afterwards if it did before."""
+        """Put 1 to 255 bytes on air and wait until they are; receiving goes on afterwards if it
+        did before.
+        """
         if not 1 <= len(data) <= 255:
             raise ValueError(f"RN2483: a packet of {len(data)} bytes, expected 1 to 255")
         listened, self._listening = self._listening, False
-        # Also where it does not receive: what noise left in the modem's buffer spoils this, not the packet. The
-        # packet itself is told once only, for it must not go out twice.
+        # Also where it does not receive: what noise left in the modem's buffer spoils this, not the packet.
+        # The packet itself is told once only, for it must not go out twice.
         self._order("radio rxstop")
         self._order("radio tx " + data.hex(), tries=1)
         kind, line = self._answer(self._lines.deadline(within_ms), (SENT, FAILED))
@@ -129,7 +131,9 @@ class RN2483:
         self._listening = True
 
     def _order(self, command: str, tries: int = 2) -> None:
-        """Send ``command`` and expect ``ok``; noise in the modem's buffer spoils a command, so tell it again."""
+        """Send ``command`` and expect ``ok``; noise in the modem's buffer spoils a command, so
+        tell it again.
+        """
         self._catch_up()
         for left in range(tries - 1, -1, -1):
             self._lines.send(command)

@@ -1,7 +1,7 @@
 """The back end of a real box: device files of Linux.
 
-Which file is which wire is said in each module; pyserial and gpiod are asked for only where a serial line or a
-pin is opened.
+Which file is which wire is said in each module; pyserial and gpiod are asked for only where a serial line or
+a pin is opened.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ class GpioLine:
         self._notify: Callable[[bool], None] | None = None
 
     def configure(self, settings: PinSettings) -> None:
-        """Take over ``settings``; raises :class:`OSError` where the chip refuses or another holds the line."""
+        """Take over ``settings``; raises :class:`OSError` where the chip refuses or another
+        holds the line.
+        """
         if settings.value is not None:
             self._level = settings.value
         if settings.mode != -1:
@@ -99,7 +101,8 @@ class GpioLine:
     def _held(self) -> gpiod.LineRequest:
         if self._request is None:
             self._apply()
-        assert self._request is not None
+        if self._request is None:
+            raise OSError(errno.ENODEV, f"line {self._offset}: expected it held")
         return self._request
 
     def _apply(self) -> None:

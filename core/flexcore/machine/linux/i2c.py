@@ -1,4 +1,6 @@
-"""I2C over ``/dev/i2c-N`` (linux/i2c-dev.h): whole transactions by I2C_RDWR, or SMBus where that is all there is."""
+"""I2C over ``/dev/i2c-N`` (linux/i2c-dev.h): whole transactions by I2C_RDWR, or SMBus where that is all there
+is.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class _Rdwr(ctypes.Structure):
 
 
 def open_adapter(path: Path, timeout_us: int) -> I2CPort:
-    """The bus behind ``path``; raises :class:`OSError` where it cannot be opened or does not say what it can."""
+    """The bus behind ``path``; raises :class:`OSError` where it cannot be opened or does not
+    say what it can.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         functions = ctypes.c_ulong(0)

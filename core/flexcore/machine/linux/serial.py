@@ -75,7 +75,8 @@ class SerialLine:
         self._line.close()
 
     def _guarded(self, job: Callable[[], T]) -> T:
-        # pyserial's errors are OSErrors without a number, and an unplugged adapter raises what the system says.
+        # pyserial's errors are OSErrors without a number, and an unplugged adapter raises what the system
+        # says.
         try:
             return job()
         except serial.SerialTimeoutException:

@@ -1,4 +1,5 @@
-"""SMBus calls of ``/dev/i2c-N``: for adapters that send no free transaction (PC chipsets, the kernel's i2c-stub).
+"""SMBus calls of ``/dev/i2c-N``: for adapters that send no free transaction (PC chipsets, the kernel's
+i2c-stub).
 
 What fits on the wire is done, byte for byte the same as I2C would send; what does not raises EOPNOTSUPP.
 """

@@ -46,7 +46,9 @@ def spidev_path(dev: Path, wire: WireId) -> Path:
 
 
 class SpiDevice:
-    """A controller; its own chip select stays quiet where the driver allows that, for a Pin selects the chip."""
+    """A controller; its own chip select stays quiet where the driver allows that, for a Pin
+    selects the chip.
+    """
 
     def __init__(self, path: Path) -> None:
         self._name = str(path)

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 class Bus:
-    """Chips by address. ``stuck`` is a line that something holds low; ``glitches`` break that many transfers."""
+    """Chips by address. ``stuck`` is a line that something holds low; ``glitches`` break that
+    many transfers.
+    """
 
     def __init__(self) -> None:
         self.chips: dict[int, Chip] = {}
@@ -28,7 +30,9 @@ class Bus:
         return self.chips.pop(address)
 
     def transfer(self, messages: "Sequence[tuple[int, bool, bytearray]]") -> int:
-        """One transaction of (address, read, data); bytes acknowledged. OSError as a controller's driver says it."""
+        """One transaction of (address, read, data); bytes acknowledged. OSError as a controller's driver says
+        it.
+        """
         if self.stuck:
             raise OSError(errno.ETIMEDOUT, "I2C: the bus is held low")
         acknowledged = 0

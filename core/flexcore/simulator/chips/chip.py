@@ -19,8 +19,9 @@ class Chip:
 class WordChip(Chip):
     """Registers of 16 bits, selected by a pointer of one byte that stays.
 
-    A read goes on as ``following`` says: "same" repeats the register (INA226, TMP117), "next" goes on byte by byte
-    through the register numbers (fuel gauges), "high" leaves the wires high (SMBus chips after their word).
+    A read goes on as ``following`` says: "same" repeats the register (INA226, TMP117), "next" goes on byte by
+    byte through the register numbers (fuel gauges), "high" leaves the wires high (SMBus chips after their
+    word).
     """
 
     big_endian = True

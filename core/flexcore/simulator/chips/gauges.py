@@ -78,7 +78,9 @@ class SimulatedBq27441(WordChip):
 
 
 class SimulatedIna226(WordChip):
-    """A shunt and a bus. Registers 3 and 4 are 0 until the calibration register is written, as the chip's are."""
+    """A shunt and a bus. Registers 3 and 4 are 0 until the calibration register is written, as the chip's
+    are.
+    """
 
     address = 0x40
     writable = (0x00, 0x05, 0x06, 0x07)

@@ -46,7 +46,9 @@ class SimulatedLm75(WordChip):
 
 
 class SimulatedMlx90614(WordChip):
-    """An infrared thermometer. ``noise`` is exclusive-or'ed into the low byte, after its check byte was made."""
+    """An infrared thermometer. ``noise`` is exclusive-or'ed into the low byte, after its check
+    byte was made.
+    """
 
     address = 0x5A
     big_endian = False

@@ -79,6 +79,7 @@ class LoraE5Firmware:
         sync_word = 0x34 if match["net"] == "ON" else 0x12
         self.channel = Channel(frequency_hz, int(match["sf"]), int(match["bw"]) * 1000, power_dbm, sync_word)
         return (
-            f"RFCFG F:{frequency_hz}, SF{match['sf']}, BW{match['bw']}K, TXPR:{match['tx']}, RXPR:{match['rx']}, "
-            f"POW:{power_dbm}dBm, CRC:{match['crc']}, IQ:{match['iq']}, NET:{match['net']}"
+            f"RFCFG F:{frequency_hz}, SF{match['sf']}, BW{match['bw']}K, TXPR:{match['tx']}, "
+            f"RXPR:{match['rx']}, POW:{power_dbm}dBm, CRC:{match['crc']}, "
+            f"IQ:{match['iq']}, NET:{match['net']}"
         )

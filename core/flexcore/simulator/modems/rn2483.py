@@ -13,7 +13,9 @@ _NUMBER = re.compile(r"-?\d{1,10}")
 
 
 class Rn2483Firmware:
-    """Starts as the modem does after power-on: its LoRaWAN stack runs, and the radio is refused until it pauses."""
+    """Starts as the modem does after power-on: its LoRaWAN stack runs, and the radio is refused until it
+    pauses.
+    """
 
     BAUDRATE = 57600
 
