@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from flexcore import __version__
-from flexcore.commands import analyse, station
+from flexcore.commands import analyse, station, week
 from flexcore.errors import FlexcoreError
 
 
@@ -19,7 +19,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flexcore", description="The Flexcore appliance at the desk.")
     parser.add_argument("--version", action="version", version=f"flexcore {__version__}")
     jobs = parser.add_subparsers(dest="job", required=True)
-    for job in (station, analyse):
+    for job in (station, analyse, week):
         job.add(jobs)
     return parser
 

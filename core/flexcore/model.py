@@ -19,8 +19,12 @@ else:
 
 #: Why a value must not be judged. ``gap``: samples are missing inside the interval. ``start``: the
 #: instrument was still settling. ``dip``, ``swell``, ``interruption``: IEC 61000-4-30 flagging.
-#: ``sync``: no voltage to synchronise on, the window length is nominal or held.
-Flag = Literal["gap", "start", "dip", "swell", "interruption", "sync"]
+#: ``sync``: no voltage to synchronise on, the window length is held or follows a current. ``saturated``: the
+#: sensor's range ended before the signal did. ``rotation``: the phases turn the other way round.
+Flag = Literal["gap", "start", "dip", "swell", "interruption", "sync", "saturated", "rotation"]
+
+#: First index and the index after the last one, of a run of samples.
+Span: TypeAlias = tuple[int, int]
 
 EventType = Literal["dip", "swell", "interruption", "rvc", "transient", "gap"]
 EventState = Literal["begin", "end"]
@@ -39,6 +43,7 @@ class Block:
     absent; a hole in ``sequence`` is a gap and is never bridged.
 
     ``samples`` is float32, shape (channels, n), in the channel's SI unit (V or A), primary side.
+    ``saturated`` are the columns, in order and apart, at which a channel left the sensor's range.
     """
 
     source: str
@@ -47,6 +52,7 @@ class Block:
     rate_hz: float
     channels: tuple[str, ...]
     samples: Samples
+    saturated: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ class Paths:
         return self.state / "store"
 
     @property
+    def load(self) -> Path:
+        """The folder of what is known of the components' temperatures."""
+        return self.state / "load"
+
+    @property
     def sample_bus(self) -> Path:
         """The ZeroMQ socket on which ``acquire`` publishes blocks."""
         return self.run / "samples" / "blocks.ipc"

@@ -26,6 +26,7 @@ from flexcore.model import (
     Trace,
     Waveform,
 )
+from flexcore.quantities import Voltages
 
 NS = 1_000_000_000
 #: Longest spectrum that is believed.
@@ -129,7 +130,8 @@ class HealthPayload(msgspec.Struct, frozen=True):
 
 
 class ElementMeta(msgspec.Struct, frozen=True):
-    """One busbar or field in the station's description."""
+    """One busbar or field in the station's description; ``nominal_v`` and the ``voltages`` that are judged
+    are those of its busbar."""
 
     id: str
     kind: Literal["busbar", "field"]
@@ -137,6 +139,16 @@ class ElementMeta(msgspec.Struct, frozen=True):
     busbar: str
     nominal_v: float
     channels: tuple[str, ...]
+    voltages: Voltages = "phase_to_earth"
+
+
+class ComponentMeta(msgspec.Struct, frozen=True):
+    """One transformer or cable whose load is judged, and the field that measures it."""
+
+    id: str
+    kind: Literal["transformer", "cable"]
+    name: str
+    field: str
 
 
 class MetaPayload(msgspec.Struct, frozen=True):
@@ -146,6 +158,7 @@ class MetaPayload(msgspec.Struct, frozen=True):
     name: str
     nominal_frequency_hz: float
     elements: tuple[ElementMeta, ...]
+    components: tuple[ComponentMeta, ...] = ()
 
 
 def iso(time_ns: int) -> str:

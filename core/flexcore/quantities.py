@@ -1,6 +1,7 @@
 """The names of what is measured: one table, the unit in the name, a Dutch and an English label.
 
-Names follow IEC 61000-4-30 and IEEE 1459: ``u`` voltage between phase and neutral, ``i`` current, ``p``,
+Names follow IEC 61000-4-30 and IEEE 1459: ``u`` voltage of a phase to earth (``l1``, or neutral) or between
+phases (``l12``), ``i`` current, ``p``,
 ``q``, ``s`` active, reactive (fundamental) and apparent power, ``pf`` power factor, ``phi`` the angle by
 which the fundamental current lags the fundamental voltage (positive: inductive).
 """
@@ -8,6 +9,7 @@ which the fundamental current lags the fundamental voltage (positive: inductive)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,24 @@ class Quantity:
 
 
 PHASES = ("l1", "l2", "l3")
+#: Voltages between phases: that of the first to the second, and so on round.
+PAIRS = ("l12", "l23", "l31")
+#: Which voltages of a busbar are judged.
+Voltages = Literal["phase_to_phase", "phase_to_earth"]
 
 
-def _per_phase(stem: str, suffix: str, unit: str, nl: str, en: str, decimals: int) -> list[Quantity]:
+def line_label(name: str) -> str:
+    """A phase or a pair of phases as people write it: ``L1``, ``L1-L2``; any other name in capitals."""
+    return f"L{name[1]}-L{name[2]}" if name in PAIRS else name.upper()
+
+
+def _per_phase(
+    stem: str, suffix: str, unit: str, nl: str, en: str, decimals: int, lines: tuple[str, ...] = PHASES
+) -> list[Quantity]:
     tail = f"_{suffix}" if suffix else ""
     return [
-        Quantity(f"{stem}_{phase}{tail}", unit, f"{nl} {phase.upper()}", f"{en} {phase.upper()}", decimals)
-        for phase in PHASES
+        Quantity(f"{stem}_{x}{tail}", unit, f"{nl} {line_label(x)}", f"{en} {line_label(x)}", decimals)
+        for x in lines
     ]
 
 
@@ -37,39 +50,51 @@ SIGNALS = 4
 #: Every interval over which values are told, shortest first.
 INTERVALS = ("200ms", "3s", "10s", "10min", "2h")
 
-#: Of a busbar: RMS over the window, and the lowest and highest Urms(1/2) that ended inside it. Distortion is
-#: that of the harmonic subgroups 2 to 50; unbalance that of the fundamental (IEC 61000-4-30, 5.7).
-BUSBAR: tuple[Quantity, ...] = (
-    Quantity("f_hz", "Hz", "Frequentie", "Frequency", 3),
-    *_per_phase("u", "v", "V", "Spanning", "Voltage", 1),
-    *_per_phase("u_min", "v", "V", "Laagste halveperiodewaarde", "Lowest half-cycle value", 1),
-    *_per_phase("u_max", "v", "V", "Hoogste halveperiodewaarde", "Highest half-cycle value", 1),
-    *_per_phase("thd_u", "percent", "%", "THD spanning", "Voltage THD", 2),
-    Quantity("u2_percent", "%", "Asymmetrie, invers", "Unbalance, negative sequence", 2),
-    Quantity("u0_percent", "%", "Asymmetrie, homopolair", "Unbalance, zero sequence", 2),
-)
 
-#: Of a busbar, from 3 s on.
-BUSBAR_LONG: tuple[Quantity, ...] = (
-    *_per_phase("u1", "v", "V", "Grondgolf spanning", "Fundamental voltage", 1),
-    *_per_phase("u_under", "percent", "%", "Onderspanning", "Underdeviation", 2),
-    *_per_phase("u_over", "percent", "%", "Overspanning", "Overdeviation", 2),
-    *_per_phase("thd40_u", "percent", "%", "THD spanning tot orde 40", "Voltage THD to order 40", 2),
-    *_per_phase("pinst", "", "", "Hoogste momentane flicker", "Highest instantaneous flicker", 3),
-    *(
-        quantity
-        for n in range(1, SIGNALS + 1)
-        for quantity in _per_phase(f"msv{n}", "v", "V", f"Stuursignaal {n}", f"Mains signal {n}", 2)
-    ),
-)
-BUSBAR_10S: tuple[Quantity, ...] = (
-    Quantity("f_10s_hz", "Hz", "Frequentie over 10 s", "Frequency over 10 s", 4),
-)
-BUSBAR_10MIN: tuple[Quantity, ...] = (
-    *_per_phase("pst", "", "", "Flicker Pst", "Flicker Pst", 2),
-    *_per_phase("plt_sliding", "", "", "Flicker Plt, glijdend", "Flicker Plt, sliding", 2),
-)
-BUSBAR_2H: tuple[Quantity, ...] = tuple(_per_phase("plt", "", "", "Flicker Plt", "Flicker Plt", 2))
+def _busbar(lines: tuple[str, ...]) -> tuple[Quantity, ...]:
+    """Of a busbar: RMS over the window, and the lowest and highest Urms(1/2) that ended inside it. Distortion
+    is that of the harmonic subgroups 2 to 50; unbalance that of the fundamental (IEC 61000-4-30, 5.7). Where
+    voltages between phases are judged, the RMS to earth is told beside them: it shows an earth fault."""
+    return (
+        Quantity("f_hz", "Hz", "Frequentie", "Frequency", 3),
+        *_per_phase("u", "v", "V", "Spanning", "Voltage", 1, lines),
+        *_per_phase("u_min", "v", "V", "Laagste halveperiodewaarde", "Lowest half-cycle value", 1, lines),
+        *_per_phase("u_max", "v", "V", "Hoogste halveperiodewaarde", "Highest half-cycle value", 1, lines),
+        *_per_phase("thd_u", "percent", "%", "THD spanning", "Voltage THD", 2, lines),
+        Quantity("u2_percent", "%", "Asymmetrie, invers", "Unbalance, negative sequence", 2),
+        Quantity("u0_percent", "%", "Asymmetrie, homopolair", "Unbalance, zero sequence", 2),
+        *(() if lines == PHASES else _per_phase("u", "v", "V", "Spanning", "Voltage", 1)),
+    )
+
+
+def _busbar_long(lines: tuple[str, ...]) -> tuple[Quantity, ...]:
+    """Of a busbar, from 3 s on."""
+    return (
+        *_per_phase("u1", "v", "V", "Grondgolf spanning", "Fundamental voltage", 1, lines),
+        *_per_phase("u_under", "percent", "%", "Onderspanning", "Underdeviation", 2, lines),
+        *_per_phase("u_over", "percent", "%", "Overspanning", "Overdeviation", 2, lines),
+        *_per_phase(
+            "thd40_u", "percent", "%", "THD spanning tot orde 40", "Voltage THD to order 40", 2, lines
+        ),
+        *_per_phase("pinst", "", "", "Hoogste momentane flicker", "Highest instantaneous flicker", 3, lines),
+        *(
+            quantity
+            for n in range(1, SIGNALS + 1)
+            for quantity in _per_phase(
+                f"msv{n}", "v", "V", f"Stuursignaal {n}", f"Mains signal {n}", 2, lines
+            )
+        ),
+    )
+
+
+def _flicker(*names: tuple[str, str, str], lines: tuple[str, ...]) -> tuple[Quantity, ...]:
+    return tuple(q for stem, nl, en in names for q in _per_phase(stem, "", "", nl, en, 2, lines))
+
+
+_PST = ("pst", "Flicker Pst", "Flicker Pst")
+_PLT = ("plt", "Flicker Plt", "Flicker Plt")
+_PLT_SLIDING = ("plt_sliding", "Flicker Plt, glijdend", "Flicker Plt, sliding")
+_TEN_S = (Quantity("f_10s_hz", "Hz", "Frequentie over 10 s", "Frequency over 10 s", 4),)
 
 #: Of a field. Totals are sums over the phases; S total is their arithmetic sum.
 FIELD: tuple[Quantity, ...] = (
@@ -114,12 +139,15 @@ FIELD_10MIN: tuple[Quantity, ...] = (
     ),
 )
 
-_BUSBAR_AT: dict[str, tuple[Quantity, ...]] = {
-    "200ms": BUSBAR,
-    "3s": BUSBAR + BUSBAR_LONG,
-    "10s": BUSBAR_10S,
-    "10min": BUSBAR + BUSBAR_LONG + BUSBAR_10MIN,
-    "2h": BUSBAR + BUSBAR_LONG + BUSBAR_2H,
+_BUSBAR_AT: dict[tuple[str, ...], dict[str, tuple[Quantity, ...]]] = {
+    lines: {
+        "200ms": _busbar(lines),
+        "3s": _busbar(lines) + _busbar_long(lines),
+        "10s": _TEN_S,
+        "10min": _busbar(lines) + _busbar_long(lines) + _flicker(_PST, _PLT_SLIDING, lines=lines),
+        "2h": _busbar(lines) + _busbar_long(lines) + _flicker(_PLT, lines=lines),
+    }
+    for lines in (PHASES, PAIRS)
 }
 _FIELD_AT: dict[str, tuple[Quantity, ...]] = {
     "200ms": FIELD,
@@ -130,9 +158,10 @@ _FIELD_AT: dict[str, tuple[Quantity, ...]] = {
 }
 
 
-def of_busbar(interval: str) -> tuple[Quantity, ...]:
-    """What is told of a busbar over ``interval``."""
-    return _BUSBAR_AT[interval]
+def of_busbar(interval: str, lines: tuple[str, ...] = PHASES) -> tuple[Quantity, ...]:
+    """What is told over ``interval`` of a busbar whose voltages ``lines`` (:data:`PHASES` or :data:`PAIRS`)
+    are judged."""
+    return _BUSBAR_AT[lines][interval]
 
 
 def of_field(interval: str) -> tuple[Quantity, ...]:
@@ -141,7 +170,7 @@ def of_field(interval: str) -> tuple[Quantity, ...]:
 
 
 BY_NAME: dict[str, Quantity] = {
-    q.name: q for table in (*_BUSBAR_AT.values(), *_FIELD_AT.values()) for q in table
+    q.name: q for tables in (*_BUSBAR_AT.values(), _FIELD_AT) for table in tables.values() for q in table
 }
 
 #: Spectra by order, per channel: stem, what it is. Orders count from 0 (direct current).

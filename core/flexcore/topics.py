@@ -20,6 +20,11 @@ def event(station: str, kind: str) -> str:
     return f"{ROOT}/{station}/event/{kind}"
 
 
+def load(station: str, component: str) -> str:
+    """Retained judgement of one transformer or cable."""
+    return f"{ROOT}/{station}/load/{component}"
+
+
 def around(station: str, what: str, element: str) -> str:
     """What is kept of an event: ``waveform`` or ``trace`` of one element."""
     return f"{ROOT}/{station}/{what}/{element}"

@@ -26,7 +26,7 @@ from flexcore.payloads import (
     decode_measurement,
     decode_meta,
 )
-from flexcore.quantities import BUSBAR, FIELD
+from flexcore.quantities import of_busbar, of_field
 from flexcore.services import analyse
 from flexcore.services.service import Service
 from flexcore.topics import parts
@@ -142,7 +142,7 @@ def test_samples_become_values_events_and_health(running: Running, listener: Lis
     windows = [m for m in listener.measurements if m.interval == "200ms"]
     assert len(windows) >= 90
     for m in windows:
-        assert set(m.values) == {q.name for q in (BUSBAR if m.element == "b1" else FIELD)}
+        assert set(m.values) == {q.name for q in (of_busbar if m.element == "b1" else of_field)("200ms")}
     sound = [m for m in windows if not m.flags]
     assert all(m.values["u_l2_v"] == pytest.approx(UDIN_V, rel=1e-4) for m in sound if m.element == "b1")
     assert all(m.values["phi_l1_deg"] == pytest.approx(30.0, abs=0.01) for m in sound if m.element == "f1")
@@ -203,6 +203,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.station = STATION
+        self.paths = Paths(state=Path("/nowhere"), run=Path("/nowhere"), credentials=None)
         self.counters: dict[str, int | float] = {}
         self.published: list[str] = []
         self.alarms: dict[str, str] = {}

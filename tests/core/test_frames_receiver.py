@@ -7,6 +7,7 @@ import resource
 import time
 import zlib
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from flexcore.drivers import description, frame
 from flexcore.drivers._atolle import REASONS, Receiver
 from flexcore.drivers.description import ChannelDescription, Description
-from flexcore.model import Samples
+from flexcore.model import Samples, Span
 
 RATE = 20_000
 N = 1000
@@ -35,7 +36,7 @@ COUNT = 100
 #: The sensor's sample index at START.
 INDEX = 1_000_000
 
-Done = list[tuple[int, int, Samples]]
+Done = list[tuple[int, int, Samples, tuple[Span, ...]]]
 
 
 def receiver(channels: int = 3, n: int = N) -> Receiver:
@@ -107,11 +108,11 @@ def run(first: int, last: int, count: int = COUNT) -> list[bytes]:
 
 
 def sequences(done: Done) -> list[int]:
-    return [sequence - START // N for _, sequence, _ in done]
+    return [sequence - START // N for _, sequence, *_ in done]
 
 
 def assert_true(done: Done) -> None:
-    for _, sequence, samples in done:
+    for _, sequence, samples, _ in done:
         np.testing.assert_allclose(samples, scaled(sequence * N, samples.shape[1]), rtol=3e-7, atol=1e-3)
 
 
@@ -194,8 +195,8 @@ def test_a_frame_may_span_many_short_blocks() -> None:
     r = receiver(n=20)
     r.feed(told())
     done = feed(r, run(-500, 1000))
-    assert [s for _, s, _ in done] == list(range((START - 100) // 20, (START + 1000) // 20))
-    for _, s, samples in done:
+    assert [s for _, s, *_ in done] == list(range((START - 100) // 20, (START + 1000) // 20))
+    for _, s, samples, _ in done:
         np.testing.assert_allclose(samples, scaled(s * 20, 20), rtol=3e-7, atol=1e-3)
 
 
@@ -362,7 +363,7 @@ def test_no_samples_before_a_description_and_a_new_one_is_taken_over() -> None:
     done = feed(r, run(0, N))
     assert_true(done)
     changed = [datagram(START + k, config_hash=zlib.crc32(other)) for k in range(N, 2 * N, COUNT)]
-    (_, _, samples) = feed(r, changed)[0]
+    (_, _, samples, _) = feed(r, changed)[0]
     np.testing.assert_allclose(samples[0], 2 * scaled(START + N, N)[0], rtol=3e-7, atol=1e-3)
     np.testing.assert_allclose(samples[1], scaled(START + N, N)[1], rtol=3e-7, atol=1e-3)
 
@@ -380,6 +381,37 @@ def test_flags_of_good_frames_are_counted() -> None:
     assert (counters["unsynchronised"], counters["saturated"], counters["holdover"]) == (2, 1, 1)
     assert r.stream_frames() == [counters["frames"], 0]
     assert r.stream_flags() == [(1, 3), (0, 0)]
+
+
+@pytest.mark.parametrize("count", [50, 100, 37])
+def test_saturated_frames_mark_their_own_samples_in_whatever_order(count: int) -> None:
+    rng = random.Random(count)
+    frames = [START + k for k in range(0, 3 * N, count)]
+    loud = {at for at in frames if rng.random() < 0.3}
+    sent = [datagram(at, count, flags=5 if at in loud else 1) for at in frames]
+    sent[2], sent[4] = sent[4], sent[2]
+    repeated = [f for f in sent for _ in range(2)]
+    done = feed(ready(), repeated)
+    assert len(done) >= 2
+    marked = {at + k for at in loud for k in range(count)}
+    for _, sequence, samples, spans in done:
+        told = {sequence * N + k for first, after in spans for k in range(first, after)}
+        assert told == marked & set(range(sequence * N, sequence * N + samples.shape[1]))
+        assert list(spans) == sorted(spans)
+        assert all(a[1] < b[0] for a, b in pairwise(spans)), "spans stand apart"
+
+
+@pytest.mark.parametrize("back", [N // 5, N // 2, N - 1, N, N + COUNT, 2 * N, 5 * N + 3])
+def test_after_a_step_back_no_two_blocks_of_different_lines_adjoin(back: int) -> None:
+    """Either a number is left out, or numbers come again (which the instrument sees)."""
+    for at in range(4 * N, 5 * N, COUNT):
+        r = ready()
+        done = feed(r, run(0, at))
+        stepped = [datagram(START + k - back, sample_index=k + INDEX) for k in range(at, at + 9 * N, COUNT)]
+        done_after = feed(r, stepped)
+        last, first = sequences(done)[-1], sequences(done_after)[0]
+        assert first != last + 1
+        assert len(done_after) >= 4
 
 
 def test_bad_settings_of_the_receiver() -> None:
@@ -423,7 +455,7 @@ def test_fuzz_well_formed_lies(frames: list[tuple[dict[str, int], int, int]]) ->
     """Frames with a right CRC and any numbers: a block that comes out is of the right shape, in order."""
     r = ready()
     done = feed(r, (lying(START + at, count, lie) for lie, at, count in frames))
-    for position, _, samples in done:
+    for position, _, samples, _ in done:
         assert position == 0
         assert samples.shape == (3, N)
     counters = r.counters()
@@ -448,7 +480,7 @@ def test_fuzz_two_hundred_thousand_mutations() -> None:
             del f[rng.randrange(len(f)) :]
         if n % 5 and len(f) >= header:  # most get a right CRC, to reach what lies behind that check
             f[offset : offset + 4] = zlib.crc32(f[header:], zlib.crc32(f[:offset])).to_bytes(4, "little")
-        shapes.update(samples.shape for _, _, samples in r.feed(f))
+        shapes.update(samples.shape for _, _, samples, _ in r.feed(f))
     assert time.monotonic() - started < 10.0
     assert shapes <= {(3, N)}
     counters = r.counters()

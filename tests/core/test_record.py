@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -164,10 +165,80 @@ def test_foreign_messages_are_counted_and_leave_no_trace(desk: Desk, tmp_path: P
     assert desk.alarms == {}
 
 
+def ten_minutes(n: int, **spectra: tuple[float, ...]) -> Measurement:
+    start_ns = (T0 // (600 * S) + n) * 600 * S
+    values: dict[str, float | None] = {"u_l1_v": float(n), "pst_l1": 0.5}
+    return Measurement("bb1", "10min", start_ns, 600 * S, values, ("dip",), 0.5, spectra)
+
+
+def test_longer_intervals_are_kept_with_their_spectra(desk: Desk, tmp_path: Path) -> None:
+    first_ns = ten_minutes(0).start_ns
+    orders = tuple(float(k) for k in range(51))
+    desk.hear(
+        ten_minutes(0, u_h_l1_v=orders, u_hg_l1_v=orders, u_ha_l1_deg=orders),
+        ten_minutes(3),  # no hole of theirs is a gap: the 3-s values tell
+        Measurement("bb1", "10s", first_ns, 10 * S, {"f_10s_hz": 49.98}),
+        Measurement("bb1", "2h", first_ns, 7200 * S, {"plt_l2": 0.75}),
+        Measurement("f1", "10min", first_ns, 600 * S, {"i_l1_a": 12.0}, spectra={"i_h_l1_a": orders}),
+    )
+    desk.work()
+    reader = StoreReader(tmp_path)
+    kept = reader.history("bb1", "10min", ["u_l1_v", "pst_l1", "pst_l2", "u_h_l1_v"], first_ns, 2**62)
+    assert list(kept.values["u_l1_v"]) == [0.0, 3.0]
+    assert list(kept.values["pst_l1"]) == [0.5, 0.5]
+    assert all(value != value for value in kept.values["pst_l2"])
+    assert list(kept.spectra["u_h_l1_v"][:51]) == list(orders)
+    assert list(kept.coverage) == [0.5, 0.5]
+    spectra = {name for name in reader.names("bb1", "10min") if "_h" in name and name.startswith("u_")}
+    assert spectra == {"u_h_l1_v", "u_h_l2_v", "u_h_l3_v"}
+    hertz = reader.history("bb1", "10s", ["f_10s_hz"], first_ns, 2**62).values["f_10s_hz"]
+    assert list(hertz) == pytest.approx([49.98])
+    assert list(reader.history("bb1", "2h", ["plt_l2"], first_ns, 2**62).values["plt_l2"]) == [0.75]
+    current = reader.history("f1", "10min", ["i_l1_a", "i_h_l1_a"], first_ns, 2**62)
+    assert (current.values["i_l1_a"][0], current.spectra["i_h_l1_a"][50]) == (12.0, 50.0)
+    assert reader.gaps() == []
+    assert desk.recorder.counters["averages"] == 4
+    assert desk.recorder.counters["foreign"] == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Measurement("f1", "10s", T0, 10 * S, {"f_10s_hz": 50.0}),
+        Measurement("bb1", "200ms", T0, S // 5, {"u_l1_v": 1.0}),
+        Measurement("bb1", "10min", T0, 3600 * S, {"u_l1_v": 1.0}),
+        Measurement("bb1", "10min", T0, 600 * S, {"plt_l1": 1.0}),
+        Measurement("bb9", "10min", T0, 600 * S, {"u_l1_v": 1.0}),
+        Measurement("bb1", "10min", T0, 600 * S, {}, spectra={f"s{n}": (1.0,) for n in range(65)}),
+    ],
+)
+def test_a_longer_interval_that_is_none_is_refused(desk: Desk, bad: Measurement) -> None:
+    desk.hear(bad).work()
+    assert desk.recorder.counters["foreign"] == 1
+    assert desk.recorder.counters["averages"] == 0
+
+
+def test_layouts_stay_few_whatever_spectra_are_sent(desk: Desk, tmp_path: Path) -> None:
+    dice = random.Random(5)
+    phases = ("l1", "l2", "l3", "l12", "l23", "l31")
+    names = [f"{stem}_{phase}_v" for stem in ("u_h", "u_ih") for phase in phases]
+    for n in range(200):
+        chosen = dice.sample(names, dice.randint(1, 12))
+        desk.hear(ten_minutes(n, **{name: (1.0,) * dice.randint(0, 256) for name in chosen}))
+    desk.work()
+    db = sqlite3.connect(tmp_path / FILE)
+    (layouts,) = db.execute("SELECT count(*) FROM layout").fetchone()
+    db.close()
+    assert layouts <= 16
+    assert desk.recorder.counters["averages"] == 200
+
+
 def test_hostile_bytes_never_raise_and_never_break_the_store(desk: Desk, tmp_path: Path) -> None:
     dice = random.Random(3)
     seeds = [
         ("flexcore/v1/st1/pq/3s/bb1", encode_measurement(interval(0, flags=("gap", "dip")))),
+        ("flexcore/v1/st1/pq/10min/bb1", encode_measurement(ten_minutes(0, u_h_l1_v=(1.0,) * 51))),
+        ("flexcore/v1/st1/pq/10s/bb1", b'{"t":"2026-09-21T14:13:20Z","dt":10,"v":{"f_10s_hz":50.01}}'),
         ("flexcore/v1/st1/event/dip", encode_event(dip(0))),
         ("flexcore/v1/st1/event/gap", encode_event(dip(0)).replace(b'"dip"', b'"gap"')),
     ]
@@ -187,6 +258,9 @@ def test_hostile_bytes_never_raise_and_never_break_the_store(desk: Desk, tmp_pat
     assert reader.gaps(1000)
     reader.series("bb1", "u_l1_v", 0, 4_000_000_000 * S)
     reader.last_values()
+    for over in ("3s", "10s", "10min"):
+        reader.history("bb1", over, reader.names("bb1", over), 0, 4_000_000_000 * S)
+    assert desk.recorder.counters["averages"] > 0
 
 
 # --- gaps -----------------------------------------------------------------------------------------------
@@ -466,6 +540,28 @@ def test_a_broker_that_is_killed_costs_nothing(box: Box) -> None:
     assert box.stop() == 0, "a stop writes what waits"
     assert box.kept() == numbers(200)
     assert StoreReader(box.store).gaps() == []
+
+
+def test_longer_intervals_go_over_the_real_bus(box: Box) -> None:
+    orders = tuple(float(k) for k in range(51))
+    for item in (
+        ten_minutes(0, u_h_l1_v=orders, u_ha_l1_deg=orders),
+        Measurement("bb1", "10s", ten_minutes(0).start_ns, 10 * S, {"f_10s_hz": 50.125}),
+        Measurement("bb1", "2h", ten_minutes(0).start_ns, 7200 * S, {"plt_l1": 0.25}),
+    ):
+        topic = topics.measurement("st1", item.interval, "bb1")
+        box.bus.publish(topic, encode_measurement(item), qos=1)
+
+    def kept(interval: str, name: str) -> list[float]:
+        try:
+            found = StoreReader(box.store).history("bb1", interval, [name], 0, 2**62)
+        except StoreError:  # not begun yet
+            return []
+        return list(found.spectra.get(name) or found.values.get(name, ()))
+
+    when(lambda: kept("2h", "plt_l1") == [0.25] and kept("10s", "f_10s_hz") == [50.125])
+    assert kept("10min", "u_h_l1_v") == list(orders)
+    assert kept("10min", "u_l1_v") == [0.0]
 
 
 def test_a_kill_of_the_recorder_is_mended_by_the_broker_s_queue(box: Box) -> None:

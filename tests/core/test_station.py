@@ -30,10 +30,66 @@ sensor = { stream = 11 }
 
 def test_a_good_file_is_read_whole() -> None:
     station = parse_station(GOOD)
-    assert station.busbar[0].udin_v == pytest.approx(10000 / 3**0.5)
+    assert station.busbar[0].earth_v == pytest.approx(10000 / 3**0.5)
+    assert station.busbar[0].udin_v == 10000 and station.busbar[0].lines == ("l12", "l23", "l31")
     assert station.field[0].channels == ("i_l1", "i_l2", "i_l3", "i_n")
     assert [e.id for e in station.elements] == ["bb1", "f01"]
     assert station.acquire.block_ms == 20
+
+
+COMPONENT = """
+[[component]]
+id = "k1"
+field = "f01"
+kind = "cable"
+name = "Kabel"
+source = "typical"
+voltage_v = 10000
+conductor = "al"
+cross_section_mm2 = 95
+rated_a = 215
+max_conductor_c = 90
+rated_ambient_c = 20
+installation = "ground"
+tau_min = 40
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "expected"),
+    [
+        (
+            'field = "f01"',
+            'field = "bb1"',
+            "component[0].field",
+            "expected the id of a field (f01), got 'bb1'",
+        ),
+        ('id = "k1"', 'id = "f01"', "component[0].id", "expected a name used once"),
+        ('kind = "cable"', 'kind = "pipe"', "component[0]", "pipe"),
+        ("rated_a = 215", "rated_a = -215", "component[0].rated_a", "expected"),
+        ("tau_min = 40\n", "", "component[0].tau_min", "expected the conductor's time constant"),
+        ("voltage_v = 10000", "voltage_v = 400", "component[0].voltage_v", "10000 V of the field's busbar"),
+        (
+            "cross_section_mm2 = 95",
+            "cross_section_mm2 = 96",
+            "component[0].ohm_per_km",
+            "expected with a section",
+        ),
+        ("tau_min = 40", "tau_min = 40\ncolour = 1", "component[0]", "unknown field colour"),
+        ("tau_min = 40", "tau_min = 40\n[load]\nnear_percent = 5", "load.near_percent", ">= 10"),
+    ],
+)
+def test_a_component_is_checked_with_its_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, key: str, expected: str
+) -> None:
+    assert old in COMPONENT
+    file = tmp_path / "station.toml"
+    file.write_text(GOOD + COMPONENT)
+    assert main(["station", "check", str(file)]) == 0
+    file.write_text(GOOD + COMPONENT.replace(old, new))
+    assert main(["station", "check", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert key in said and expected in said and said.count("\n") == 1
 
 
 def test_thresholds_may_come_near_the_declared_voltage_but_not_touch_it() -> None:
@@ -52,6 +108,7 @@ BAD = [
     ("nominal_v = 10000", "nominal_v = nan", "busbar[0].nominal_v", "expected"),
     ("nominal_v = 10000", "nominal_v = inf", "busbar[0].nominal_v", "<= 500000"),
     ("nominal_v = 10000", "", "busbar[0]", "nominal_v"),
+    ("nominal_v = 10000", 'nominal_v = 1e4\nvoltages = "delta"', "busbar[0].voltages", "'delta'"),
     ("nominal_v = 10000", "nominal_v = 1e4\ncolour = 1", "busbar[0]", "unknown field colour"),
     ('busbar = "bb1"', 'busbar = "bb9"', "field[0].busbar", "expected the id of a busbar (bb1), got 'bb9'"),
     ('id = "f01"', 'id = "bb1"', "field[0].id", "used once"),

@@ -18,7 +18,7 @@ import pytest
 
 from flexcore.errors import StoreError
 from flexcore.model import Event, Flag, Measurement, event_id
-from flexcore.store import Limits, Series, Store, StoreReader, codec, schema
+from flexcore.store import History, Limits, Series, Store, StoreReader, codec, schema
 from flexcore.store.gaps import Change, Gap
 from flexcore.store.schema import FILE, StoreFullError
 from flexcore.store.tiers import SETTLED_SLOTS
@@ -220,6 +220,149 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     store.close()
 
 
+# --- 10 s, 10 min, 2 h ----------------------------------------------------------------------------------
+
+
+def average(
+    n: int,
+    element: str = "bb1",
+    *,
+    interval: str = "10min",
+    value: float = 0.0,
+    spectra: dict[str, tuple[float, ...]] | None = None,
+    flags: tuple[Flag, ...] = (),
+) -> Measurement:
+    length_ns = {"10min": 600, "2h": 7200}[interval] * S
+    values: dict[str, float | None] = {"u_l1_v": value or float(n), "u_l2_v": None}
+    start_ns = T0 + n * length_ns
+    return Measurement(element, interval, start_ns, length_ns, values, flags, 0.75, spectra or {})
+
+
+def frequency(n: int, value: float | None = 50.0) -> Measurement:
+    return Measurement("bb1", "10s", T0 + n * 10 * S, 10 * S, {"f_10s_hz": value})
+
+
+def averages_of(
+    folder: Path, *names: str, element: str = "bb1", interval: str = "10min", after: int = 10**6
+) -> History:
+    return StoreReader(folder).history(element, interval, names, T0, T0 + after * S)
+
+
+def test_averages_come_back_as_they_went_in(store: Store, tmp_path: Path) -> None:
+    spectra = {
+        "u_h_l1_v": tuple(float(k) for k in range(51)),
+        "u_h_l3_v": (1.0, 2.0),
+        "u_ha_l1_deg": (9.0,) * 51,  # not kept
+    }
+    store.add_averages([average(0, flags=("dip",), spectra=spectra), average(1)])
+    store.add_averages([average(1, value=7.0), average(0, interval="2h", value=3.0), average(0, "f1")])
+    found = averages_of(tmp_path, "u_l1_v", "u_l2_v", "u_h_l1_v", "u_h_l3_v", "nothing")
+    assert list(found.start_ns) == [T0, T0 + 600 * S]
+    assert list(found.duration_ns) == [600 * S, 600 * S]
+    assert [codec.flag_names(bits) for bits in found.flags] == [("dip",), ()]
+    assert list(found.coverage) == [0.75, 0.75]
+    assert list(found.values["u_l1_v"]) == [0.0, 7.0], "what is told again is what counts"
+    assert all(math.isnan(v) for name in ("u_l2_v", "nothing") for v in found.values[name])
+    assert list(found.spectra["u_h_l1_v"][:51]) == [float(k) for k in range(51)]
+    assert all(math.isnan(v) for v in found.spectra["u_h_l1_v"][51:])
+    assert list(found.spectra["u_h_l3_v"][:2]) == [1.0, 2.0]
+    assert all(math.isnan(v) for v in found.spectra["u_h_l3_v"][2:])
+    assert list(averages_of(tmp_path, "u_l1_v", interval="2h").values["u_l1_v"]) == [3.0]
+    assert list(averages_of(tmp_path, "u_l1_v", element="f1").values["u_l1_v"]) == [0.0]
+    reader = StoreReader(tmp_path)
+    assert reader.names("bb1", "10min") == ("u_l1_v", "u_l2_v", "u_h_l1_v", "u_h_l2_v", "u_h_l3_v")
+    assert reader.names("bb1", "3s") == reader.names("nobody", "10min") == ()
+    assert not averages_of(tmp_path, "u_l1_v", element="nobody").start_ns
+
+
+def test_the_frequency_lies_among_the_3_s_values_and_is_none(store: Store, tmp_path: Path) -> None:
+    """The 10-s value of an interval is in the slot where that begins; a whole hour is folded as its own."""
+    n = 2400 + SETTLED_SLOTS + 10
+    dice = random.Random(2)
+    hertz = [dice.gauss(50.0, 0.02) for _ in range(n * 3 // 10)]
+    for first in range(0, n, 10):
+        tens = [frequency(k, hertz[k]) for k in range(first * 3 // 10, (first + 10) * 3 // 10)]
+        store.add_values([interval(k) for k in range(first, first + 10)] + tens)
+    reader = StoreReader(tmp_path)
+    before = reader.last_values()["bb1"]
+    assert set(before.values) == set(NAMES)
+    assert before.start_ns == T0 + (n - 1) * 3 * S
+    while store.tidy(T0 + n * 3 * S):
+        pass
+    found = reader.history("bb1", "10s", ["f_10s_hz"], T0, T0 + n * 3 * S)
+    assert list(found.start_ns) == [T0 + k * 10 * S for k in range(len(hertz))]
+    assert list(found.values["f_10s_hz"]) == pytest.approx(hertz, rel=1e-7)
+    threes = reader.history("bb1", "3s", ["u_l1_v", "u_l2_v"], T0 + 3 * S, T0 + n * 3 * S)
+    assert list(threes.values["u_l1_v"]) == [float(k) for k in range(1, n)]
+    assert all(math.isnan(v) for v in threes.values["u_l2_v"])
+    assert reader.names("bb1", "10s") == ("f_10s_hz",)
+    assert set(reader.names("bb1", "3s")) == set(NAMES)
+    assert store.last_ends_ns() == {"bb1": T0 + n * 3 * S}, "10 s do not move where 3-s values end"
+
+
+def test_the_end_of_a_frequency_is_not_the_end_of_the_values(store: Store) -> None:
+    store.add_values([interval(0), frequency(5)])
+    store.add_values([frequency(6)])
+    assert store.last_ends_ns() == {"bb1": T0 + 3 * S}
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 30, b"short"])
+def test_an_average_that_is_spoilt_is_a_store_error(store: Store, tmp_path: Path, damage: bytes) -> None:
+    store.add_averages([average(0, spectra={"u_h_l1_v": (1.0,) * 51})])
+    for column in ("data", "spectra"):
+        store._db.execute(f"UPDATE average SET {column} = ?", (damage,))
+        with pytest.raises(StoreError, match="a row cannot be read|a row has another length"):
+            averages_of(tmp_path, "u_l1_v", "u_h_l1_v")
+        store.add_averages([average(0, spectra={"u_h_l1_v": (1.0,) * 51})])
+
+
+def test_averages_are_bounded_by_age(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, Limits(keep_days=1, reserve_bytes=0))
+    store.add_averages([average(n) for n in range(3 * 144)])
+    store.add_values([frequency(n) for n in range(0, 3 * 8640)])
+    for day in range(3):
+        store.add_values([interval(28_800 * (day + 1) - 1)])
+    while store.tidy(T0 + 3 * 86_400 * S):
+        pass
+    store.tidy(T0 + 3 * 86_400 * S)
+    kept = averages_of(tmp_path, "u_l1_v")
+    assert list(kept.start_ns) == [T0 + n * 600 * S for n in range(2 * 144, 3 * 144)]
+    kept = averages_of(tmp_path, "f_10s_hz", interval="10s")
+    assert T0 + 47 * 3600 * S <= kept.start_ns[0] <= T0 + 48 * 3600 * S
+    store.close()
+
+
+def test_averages_and_frequency_outlive_3_s_values_in_a_store_that_is_full(tmp_path: Path) -> None:
+    """... and do not push them out: all of them together stay within the bound."""
+    limits = Limits(max_bytes=2 * 1024 * 1024, reserve_bytes=0)
+    store = Store.open(tmp_path, limits)
+    dice = random.Random(4)
+    names = [f"q{k}" for k in range(28)]
+    hours = 400
+    for hour in range(hours):
+        at_s = hour * 3600
+        rows = []
+        for n in range(0, 1200, 8):
+            values: dict[str, float | None] = {q: dice.random() for q in names}
+            rows.append(Measurement("bb1", "3s", T0 + (at_s + 3 * n) * S, 3 * S, values))
+        tens = [frequency(at_s // 10 + n, dice.gauss(50.0, 0.02)) for n in range(0, 360, 8)]
+        store.add_values([*rows, *tens])
+        noise = tuple(dice.random() for _ in range(51))
+        store.add_averages([average(6 * hour + n, spectra={"u_h_l1_v": noise}) for n in range(6)])
+        store.tidy(T0 + (at_s + 3600) * S)
+    reader = StoreReader(tmp_path)
+    assert (tmp_path / FILE).stat().st_size <= limits.max_bytes * 17 // 16
+    end_ns = T0 + hours * 3600 * S
+    three = reader.history("bb1", "3s", ["q0"], T0, end_ns).start_ns
+    ten = reader.history("bb1", "10min", ["u_l1_v"], T0, end_ns).start_ns
+    hertz = reader.history("bb1", "10s", ["f_10s_hz"], T0, end_ns).start_ns
+    spans = [(end_ns - first) / (3600 * S) for first in (three[0], ten[0], hertz[0])]
+    assert 10 < spans[0] < hours / 2
+    assert 3.0 < spans[1] / spans[0] < 4.8
+    assert spans[2] == pytest.approx(spans[1], abs=7.0)
+    store.close()
+
+
 # --- bounds -------------------------------------------------------------------------------------------
 
 
@@ -352,7 +495,10 @@ n = {first}
 while True:
     values = {{"f_hz": 50.0, "u_l1_v": float(n)}}
     batch = [Measurement(e, "3s", {t0} + n * 3 * S, 3 * S, values) for e in ("bb1", "f1", "f2")]
-    store.add_values(batch)
+    tens = [Measurement(e, "10s", {t0} + n * 10 * S, 10 * S, {{"f_10s_hz": 50.0}}) for e in ("bb1", "bb2")]
+    store.add_values(batch + tens)
+    orders = {{"u_h_l1_v": (float(n),) * 51}}
+    store.add_averages([Measurement("bb1", "10min", {t0} + n * 600 * S, 600 * S, values, spectra=orders)])
     store.add_events([Event(f"dip-bb1-{{n}}", "dip", "bb1", "begin", {t0} + n * S)])
     print(n, flush=True)
     n += 1
@@ -363,6 +509,7 @@ while True:
 
 def test_killed_while_writing_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     first = 0
+    promised: set[int] = set()
     for trial in range(6):
         program = WRITER.format(path=sys.path, folder=str(tmp_path), first=first, t0=T0)
         writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -380,6 +527,14 @@ def test_killed_while_writing_nothing_acknowledged_is_lost(tmp_path: Path) -> No
         kept = whole(reader, "f2").mean
         assert kept[: acknowledged + 1] == [float(k) for k in range(acknowledged + 1)]
         assert len(kept) <= acknowledged + 2
+        tens = reader.history("bb2", "10s", ["f_10s_hz"], T0, 2**62)
+        assert list(tens.start_ns) == [T0 + k * 10 * S for k in range(len(kept))]
+        averages = averages_of(tmp_path, "u_l1_v", "u_h_l1_v", after=10**9)
+        numbers = [(at_ns - T0) // (600 * S) for at_ns in averages.start_ns]
+        promised.update(range(first, acknowledged + 1))
+        assert promised <= set(numbers) <= set(range(len(kept)))
+        assert list(averages.values["u_l1_v"]) == numbers
+        assert list(averages.spectra["u_h_l1_v"][50::51]) == numbers
         events = {event.id for event in reader.events(10_000)}
         assert {f"dip-bb1-{k}" for k in range(first, acknowledged + 1)} <= events
         first = len(kept)

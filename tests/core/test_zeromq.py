@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import zmq
 
 from flexcore.buses.zeromq import (
     HIGH_WATER_MARK,
+    MAX_SPANS,
+    MESSAGE_BYTES,
     QUEUE_BYTES,
     BlockPublisher,
     BlockSubscriber,
@@ -71,6 +74,30 @@ def test_blocks_arrive_unchanged_and_in_order(path: Path) -> None:
         )
         assert b.samples.dtype == np.float32
         np.testing.assert_array_equal(a.samples, b.samples)
+
+
+@pytest.mark.parametrize("spans", [(), ((0, 1),), ((0, 1000),), ((3, 5), (6, 7), (990, 1000))])
+def test_what_was_saturated_travels_with_its_block(spans: tuple[tuple[int, int], ...]) -> None:
+    sent = replace(block(3), saturated=spans)
+    got = decode_block([bytes(part) for part in encode_block(sent)])
+    assert got.saturated == spans
+    assert len(encode_block(sent)[1]) < MESSAGE_BYTES // 2
+
+
+def test_of_many_saturated_spans_the_whole_stretch_is_meant() -> None:
+    spans = tuple((k, k + 1) for k in range(4, 400, 2))
+    got = decode_block([bytes(part) for part in encode_block(replace(block(3), saturated=spans))])
+    assert got.saturated == ((4, 399),)
+    most = tuple((k, k + 1) for k in range(300, 300 + 4 * MAX_SPANS, 4))
+    raw = encode_block(replace(block(3), saturated=most))
+    assert decode_block([bytes(part) for part in raw]).saturated == most
+    assert sum(len(part) for part in raw[:2]) < MESSAGE_BYTES
+
+
+@pytest.mark.parametrize("spans", [((5, 5),), ((7, 3),), ((0, 1001),), ((4, 9), (9, 12)), ((9, 12), (1, 2))])
+def test_saturated_spans_that_cannot_be_are_refused(spans: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(ValueError, match="saturated"):
+        decode_block([bytes(part) for part in encode_block(replace(block(3), saturated=spans))])
 
 
 def test_memory_of_a_published_block_may_be_reused(path: Path) -> None:

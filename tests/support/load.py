@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexcore.load import Cable, HarmonicLoad, Transformer, parse_component
+from flexcore.load.component import Cable, Transformer
+from flexcore.load.harmonics import HarmonicLoad
+from flexcore.load.reading import parse_component
 
 TRANSFORMER = """
 kind = "transformer"

@@ -22,12 +22,19 @@ UDIN_V = NOMINAL_V / np.sqrt(3.0)
 
 
 def make_station(
-    fields: int = 1, busbars: int = 1, *, rate_hz: int = 20_000, nominal_hz: int = 50, neutral: bool = False
+    fields: int = 1,
+    busbars: int = 1,
+    *,
+    rate_hz: int = 20_000,
+    nominal_hz: int = 50,
+    neutral: bool = False,
+    voltages: str = "phase_to_earth",
 ) -> Station:
     """Busbars ``b1``... of 10 kV and fields ``f1``..., dealt to the busbars in turn."""
     text = [f'[station]\nid = "s1"\nname = "S"\nnominal_frequency_hz = {nominal_hz}']
     for n in range(1, busbars + 1):
         text.append(f'[[busbar]]\nid = "b{n}"\nname = "B{n}"\nnominal_v = {NOMINAL_V}\nsensor.stream = {n}')
+        text.append(f'voltages = "{voltages}"')
     for n in range(1, fields + 1):
         busbar = (n - 1) % busbars + 1
         text.append(

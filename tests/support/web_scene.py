@@ -31,6 +31,7 @@ name = "MSR Waterlooplein 42"
 id = "bb1"
 name = "Rail A"
 nominal_v = 10000
+voltages = "phase_to_earth"
 sensor = { stream = 1 }
 
 [[busbar]]

@@ -228,5 +228,6 @@ def test_trend_leaves_holes_for_gaps(scene: Scene) -> None:
     scene.measure("bb1", busbar_values(4, 5, 6), "3s", ("gap",), at_ns=1_795_000_003 * NS)
     row = scene.hub.trend("bb1")
     assert row.t == (1_795_000_000.0, 1_795_000_003.0)
-    assert row.u_l2_v == (2.0, None)
+    assert row.lines == ("l1", "l2", "l3")
+    assert row.u_v[1] == (2.0, None)
     assert scene.hub.trend("bb1", after_s=1_795_000_000.0).t == (1_795_000_003.0,)

@@ -33,6 +33,8 @@ FLAG = {
     "swell": _("swell"),
     "interruption": _("interruption"),
     "sync": _("no sync"),
+    "saturated": _("out of range"),
+    "rotation": _("phase order"),
 }
 
 EVENT = {
@@ -98,6 +100,7 @@ ALARM = {
     "falling_behind": _("The box cannot keep up; samples are thrown away."),
     "store_full": _("The store is full; the newest values are not kept."),
     "store_error": _("The store cannot be written; values are not kept."),
+    "load_not_kept": _("The temperatures of transformers and cables cannot be kept over a restart."),
     "store_reset": _("The store was damaged; it was set aside and a new one has begun."),
 }
 
@@ -121,6 +124,34 @@ DROP = {
     "time": _("impossible time"),
     "late": _("too late"),
     "kernel": _("too many at once"),
+}
+
+COMPONENT = {"transformer": _("transformer"), "cable": _("cable")}
+
+CRITERION = {
+    "rated_current": _("rated current"),
+    "derated_current": _("current with harmonics"),
+    "hot_spot": _("hot spot"),
+    "top_oil": _("oil"),
+    "conductor": _("conductor"),
+    "neutral": _("neutral"),
+}
+
+LOAD_UNIT = {"A": "A", "degC": "°C"}
+
+#: Why a component's verdict is what it is (flexcore.load.verdict.ReasonKey).
+LOAD_REASON = {
+    "limit": _("{value} of {limit} {unit}"),
+    "soon": _("{value} of {limit} {unit}, reached within the hour at this load"),
+    "no_load": _("the current is not measured"),
+    "no_state": _("nothing is followed yet"),
+    "unsettled": _("not known long enough; at most {value} of {limit} {unit}"),
+    "neutral_not_measured": _("the neutral is not measured"),
+    "neutral_rating_unknown": _("the rating of the neutral is not in the station file"),
+    "missing_phase": _("a phase is not measured"),
+    "missing_spectrum": _("harmonics are not measured"),
+    "missing_orders": _("not all harmonics are measured"),
+    "inconsistent_spectrum": _("harmonics do not explain the current"),
 }
 
 DIRECTION = {

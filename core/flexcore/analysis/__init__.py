@@ -2,7 +2,7 @@
 
 The engine is :class:`flexcore.dsp.StationAnalyser`, the one on the box; nothing is measured here. Below
 ``flexcore.commands`` this is a library: :func:`analyse_recording` returns typed results and prints nothing.
-May import recordings, dsp, station, quantities, model and errors; no services, buses or drivers.
+May import recordings, dsp, limits, station, quantities, model and errors; no services, buses or drivers.
 """
 
 from flexcore.analysis.layout import Layout, guess_layout, station_layout

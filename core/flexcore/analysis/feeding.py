@@ -9,12 +9,14 @@ depend on how samples are cut.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from flexcore.model import Block
+from flexcore.model import Block, Span
+from flexcore.recordings.clipping import NONE, runs_of
+from flexcore.recordings.recording import Spans
 
 Samples = npt.NDArray[np.float32]
 NS = 1_000_000_000
@@ -24,10 +26,26 @@ SILENCE_AFTER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One element: its channels' names and samples, shape (channels, n), begun with all others."""
+    """One element: its channels' names and samples, shape (channels, n), begun with all others.
+
+    ``saturated`` are the columns, in order and apart, at which a channel left the recorder's range.
+    """
 
     channels: tuple[str, ...]
     samples: Samples
+    saturated: Spans = field(default_factory=lambda: NONE)
+
+    def saturated_in(self, first: int, after: int) -> tuple[Span, ...]:
+        """Those between two columns, counted from the first."""
+        spans = self.saturated
+        begin = np.searchsorted(spans[:, 1], first, side="right")
+        end = np.searchsorted(spans[:, 0], after, side="left")
+        inside = np.clip(spans[begin:end], first, after) - first
+        return tuple(_pairs(inside))
+
+
+def _pairs(spans: Spans) -> list[Span]:
+    return [(int(a), int(b)) for a, b in spans]
 
 
 def pieces(first: int, after: int, largest: int) -> Iterator[tuple[int, int]]:
@@ -46,12 +64,6 @@ def largest_piece(rate_hz: int) -> int:
     return 1 << max(4, (rate_hz // 20).bit_length() - 1)
 
 
-def _runs(sound: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and after-last index of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], sound, [False])).astype(np.int8)))
-    return [(int(edges[n]), int(edges[n + 1])) for n in range(0, len(edges), 2)]
-
-
 def blocks(signals: Mapping[str, Signal], rate_hz: int, first: int) -> Iterator[Block]:
     """All blocks, about 50 ms of each element in turn; sample 0 of the signals has number ``first``.
 
@@ -65,10 +77,11 @@ def blocks(signals: Mapping[str, Signal], rate_hz: int, first: int) -> Iterator[
         begin, end = max(step, first), min(step + largest, first + count)
         for name, signal in signals.items():
             part = signal.samples[:, begin - first : end - first]
-            for a, b in _runs(np.asarray(np.isfinite(part).all(axis=0))):
+            for a, b in _pairs(runs_of(np.asarray(np.isfinite(part).all(axis=0)))):
                 for at, n in pieces(begin + a, begin + b, largest):
                     samples = signal.samples[:, at - first : at - first + n]
-                    yield _block(name, signal.channels, at, rate_hz, samples)
+                    saturated = signal.saturated_in(at - first, at - first + n)
+                    yield _block(name, signal.channels, at, rate_hz, samples, saturated)
         step += largest
     silence = -(-(first + count + SILENCE_AFTER_S * rate_hz) // largest) * largest
     for name, signal in signals.items():
@@ -76,6 +89,13 @@ def blocks(signals: Mapping[str, Signal], rate_hz: int, first: int) -> Iterator[
         yield _block(name, signal.channels, silence, rate_hz, zeros)
 
 
-def _block(name: str, channels: tuple[str, ...], at: int, rate_hz: int, samples: Samples) -> Block:
+def _block(
+    name: str,
+    channels: tuple[str, ...],
+    at: int,
+    rate_hz: int,
+    samples: Samples,
+    saturated: tuple[Span, ...] = (),
+) -> Block:
     n = samples.shape[1]
-    return Block(name, at // n, at * NS // rate_hz, float(rate_hz), channels, samples)
+    return Block(name, at // n, at * NS // rate_hz, float(rate_hz), channels, samples, saturated)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from flexcore.analysis.grouping import Terms, busbar_of, find_groups
 from flexcore.analysis.nominal import nearest_level, seen_frequency, usual_rms
 from flexcore.analysis.options import Options
 from flexcore.errors import RecordingError, SettingsError
+from flexcore.quantities import Voltages
 from flexcore.recordings import Recording
 from flexcore.recordings.channelmap import ChannelMap, MappedElement, find_rows
 from flexcore.recordings.recording import Values
@@ -64,11 +66,13 @@ def guess_layout(recording: Recording, options: Options | None = None) -> Layout
     elements: list[MappedElement] = []
     sources: dict[str, dict[str, Terms]] = {}
     used: set[str] = set()
+    between: set[str] = set()
     for n, group in enumerate(groups):
         ident = _identifier(group.key, f"bb{n + 1}", used)
         sources[ident] = {f"u_{phase}": terms for phase, terms in group.phases.items()}
         elements.append(MappedElement(ident, {}, name=group.key or f"Busbar {n + 1}"))
         if group.between_phases:
+            between.add(ident)
             doubts.append(
                 f"{ident}: voltages between phases; taken to their star point, zero sequence unknown"
             )
@@ -87,7 +91,9 @@ def guess_layout(recording: Recording, options: Options | None = None) -> Layout
     by_order = [e.id for e, g in zip(elements, [*groups, *currents], strict=True) if not g.by_name]
     if by_order:
         doubts.append(f"{', '.join(by_order)}: grouped by the order in the file, not by name")
-    return _layout(recording, options, elements, sources, "guessed from names, phases and units", doubts)
+    return _layout(
+        recording, options, elements, sources, "guessed from names, phases and units", doubts, between
+    )
 
 
 def station_layout(
@@ -130,6 +136,8 @@ def station_layout(
     if options.nominal_v is not None:
         busbars = tuple(msgspec.structs.replace(b, nominal_v=options.nominal_v) for b in busbars)
         nominal_from = "--nominal-v"
+    if options.voltages is not None:
+        busbars = tuple(msgspec.structs.replace(b, voltages=options.voltages) for b in busbars)
     station = msgspec.structs.replace(
         station,
         station=msgspec.structs.replace(station.station, nominal_frequency_hz=nominal_hz),
@@ -172,7 +180,9 @@ def _layout(
     sources: dict[str, dict[str, Terms]],
     origin: str,
     doubts: list[str],
+    between: Collection[str] = (),
 ) -> Layout:
+    """``between`` are busbars that were recorded between phases; others are judged as they were, to earth."""
     nominal_hz, frequency_from = _frequency(recording, options, sources, None)
     busbars, fields = [], []
     nominal_from = "--nominal-v"
@@ -196,7 +206,8 @@ def _layout(
                 nearest_level(rms),
                 "estimated as the usual level nearest to what is there",
             )
-        busbars.append(Busbar(element.id, name, nominal_v, Sensor(n + 1)))
+        recorded: Voltages = "phase_to_phase" if element.id in between else "phase_to_earth"
+        busbars.append(Busbar(element.id, name, nominal_v, Sensor(n + 1), options.voltages or recorded))
     station = Station(
         StationSettings("recording", (recording.title or recording.source)[:80] or "recording", nominal_hz),
         tuple(busbars),

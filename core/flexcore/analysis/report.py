@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from flexcore.analysis.results import Analysis, ElementResult, EventResult, IntervalResult, Statistic
-from flexcore.quantities import BY_NAME
+from flexcore.analysis.results import (
+    Analysis,
+    ElementResult,
+    EventResult,
+    IntervalResult,
+    Judged,
+    Statistic,
+)
+from flexcore.limits import text as limits_text
+from flexcore.quantities import BY_NAME, line_label
 
 WIDTH = 100
 #: Events, gaps and the like that a summary shows; ``full`` shows all.
@@ -28,8 +36,10 @@ def render(analysis: Analysis, *, full: bool = False) -> str:
         _rate(analysis),
         *(_busbar(element) for element in analysis.elements if element.kind == "busbar"),
         _fields(analysis),
+        _loads(analysis),
         _events(analysis, full),
         _gaps(analysis, full),
+        *(_limits(judged) for judged in analysis.limits),
     ]
     if full:
         parts += [_all_quantities(element) for element in analysis.elements if element.kind == "field"]
@@ -90,6 +100,15 @@ def figure(value: float, unit: str = "") -> str:
 
 def _title(text: str) -> str:
     return short(text, WIDTH)
+
+
+def _limits(judged: Judged) -> str:
+    """A busbar against a limit set; this table alone is wider than the page."""
+    lines = [_title(f"Limits     {judged.busbar}")]
+    for doubt in judged.doubts:
+        lines += wrapped("look at", doubt)
+    text = limits_text.render(judged.evaluation, "en", clock=judged.clock)
+    return "\n".join([*lines, *(f"  {line}".rstrip() for line in text.splitlines())])
 
 
 def _recording(analysis: Analysis) -> str:
@@ -176,10 +195,12 @@ def _flags(result: IntervalResult) -> str:
 
 
 def _busbar(element: ElementResult) -> str:
-    udin_v = element.udin_v or 0.0
-    factor, unit = scale_for("V", udin_v)
+    earth_v, udin_v = element.earth_v or 0.0, element.udin_v or 0.0
+    factor, unit = scale_for("V", earth_v)
     lines = [_title(f"Busbar {element.id}   {element.name}")]
-    declared = f"{udin_v / factor:.5g} {unit} to earth, {_volts(element.nominal_v or 0.0)} between phases"
+    declared = f"{earth_v / factor:.5g} {unit} to earth, {_volts(element.nominal_v or 0.0)} between phases"
+    between = element.voltages == "phase_to_phase"
+    declared += f"; judged {'between phases' if between else 'to earth'}"
     steps = [use.step for use in element.channels if use.step is not None]
     if steps:
         declared += f"; the file's smallest step is {100.0 * max(steps) / udin_v:.2g} % of that"
@@ -250,6 +271,33 @@ def _fields(analysis: Analysis) -> str:
     return "\n".join([*lines, *table(rows, "<<" + ">" * 10 + "<")])
 
 
+def _loads(analysis: Analysis) -> str:
+    """One line per transformer and cable."""
+    if not analysis.loads:
+        return ""
+    rows = [["", "field", "verdict", "by", "value", "limit", "% of it", "left", "name"]]
+    for load in analysis.loads:
+        worst = load.findings[0]
+        unit = {"A": "A", "degC": "°C"}.get(worst.unit or "", "")
+        figures = [f"{figure(x, unit)} {unit}" if x is not None else "-" for x in (worst.value, worst.limit)]
+        left = worst.remaining_min
+        rows.append(
+            [
+                short(load.id, 16),
+                short(load.field, 12),
+                load.verdict.replace("_", " "),
+                f"{worst.criterion} {worst.where or ''}".replace("_", " ")
+                + ("" if worst.reason == "limit" else f" ({worst.reason.replace('_', ' ')})"),
+                *figures,
+                "-" if worst.percent is None else f"{worst.percent:.1f}",
+                left if isinstance(left, str) else "-" if left is None else f"{left:.0f} min",
+                load.name,
+            ]
+        )
+    lines = ["Load       heaviest judgement of each component; what heated it before is not in the recording"]
+    return "\n".join([*lines, *table(rows, "<<<<>>>><")])
+
+
 def _mean(found: Statistic | None, *, with_prefix: bool = False) -> str:
     if found is None:
         return "-"
@@ -287,7 +335,7 @@ def _events(analysis: Analysis, full: bool) -> str:
                 _clock(event.start),
                 event.type,
                 short(event.element, 16),
-                " ".join(event.phases).upper(),
+                " ".join(line_label(name) for name in event.phases),
                 "-" if event.extreme_v is None else f"{figure(event.extreme_v / factor)} {unit}",
                 "-" if event.extreme_percent is None else f"{event.extreme_percent:.2f}",
                 _duration(event),

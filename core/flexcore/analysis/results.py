@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from flexcore.limits.outcome import Evaluation
+from flexcore.limits.text import Clock
+from flexcore.loading.payload import LoadPayload
+
 SCHEMA = "flexcore-analysis-1"
 
 
@@ -72,7 +76,8 @@ class IntervalResult(msgspec.Struct, frozen=True):
 
 
 class ElementResult(msgspec.Struct, frozen=True):
-    """A busbar (``nominal_v`` between phases, ``udin_v`` to earth) or a field (``busbar``)."""
+    """A busbar (``nominal_v`` between phases, ``earth_v`` to earth, ``udin_v`` of the ``voltages`` that are
+    judged) or a field (``busbar``)."""
 
     id: str
     kind: str
@@ -81,7 +86,9 @@ class ElementResult(msgspec.Struct, frozen=True):
     intervals: dict[str, IntervalResult]
     busbar: str | None = None
     nominal_v: float | None = None
+    earth_v: float | None = None
     udin_v: float | None = None
+    voltages: str | None = None
 
 
 class OriginResult(msgspec.Struct, frozen=True):
@@ -126,8 +133,23 @@ class Mapping(msgspec.Struct, frozen=True):
     unused: tuple[tuple[int, str], ...]
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """A busbar against a limit set (``evaluation``, :mod:`flexcore.limits.outcome`).
+
+    Its times are nanoseconds since 1970 on the file's own clock (``clock``: ``file``, or ``utc`` where the
+    file says that it is), or since the first sample where the file tells no time (``start``). ``doubts`` are
+    what a person should look at.
+    """
+
+    busbar: str
+    clock: Clock
+    doubts: tuple[str, ...]
+    evaluation: Evaluation
+
+
 class Analysis(msgspec.Struct, frozen=True):
-    """All of it."""
+    """All of it; ``limits`` only where a limit set was given, one for each busbar. ``loads``: of each
+    transformer and cable of the station file its heaviest judgement, times on the file's own clock."""
 
     recording: RecordingInfo
     mapping: Mapping
@@ -137,5 +159,7 @@ class Analysis(msgspec.Struct, frozen=True):
     elements: tuple[ElementResult, ...]
     events: tuple[EventResult, ...]
     gaps: tuple[EventResult, ...]
+    limits: tuple[Judged, ...] = ()
+    loads: tuple[LoadPayload, ...] = ()
     schema: str = SCHEMA
     version: str = ""

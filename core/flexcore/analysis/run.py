@@ -11,6 +11,7 @@ import numpy as np
 from flexcore import __version__
 from flexcore.analysis.clock import NS, Clock, shown
 from flexcore.analysis.feeding import Signal, blocks
+from flexcore.analysis.grouping import Terms
 from flexcore.analysis.heard import Heard, Listener
 from flexcore.analysis.interpolation import HALF, interpolate
 from flexcore.analysis.layout import Layout, guess_layout
@@ -21,6 +22,7 @@ from flexcore.analysis.limits import (
     highest_order,
     say_limits,
 )
+from flexcore.analysis.loads import Loads
 from flexcore.analysis.nominal import seen_frequency
 from flexcore.analysis.options import Options
 from flexcore.analysis.results import (
@@ -34,6 +36,8 @@ from flexcore.analysis.statistics import Statistics
 from flexcore.dsp import StationAnalyser
 from flexcore.errors import RecordingError, SettingsError
 from flexcore.recordings import Recording
+from flexcore.recordings.clipping import NONE, runs_of
+from flexcore.recordings.recording import Spans
 from flexcore.station import Busbar, Field, Station
 
 #: A channel that is later than this is a header that lies.
@@ -71,9 +75,9 @@ def analyse_recording(
     signals = _signals(recording, layout, options, factor, begin, end)
     station = _station(layout.station, engine_hz)
     engine = StationAnalyser(station)
-    heard = Heard(
-        recording, station, clock, begin, end, highest_order(recording.rate_hz, nominal_hz), listeners
-    )
+    loads = Loads(station)
+    highest = highest_order(recording.rate_hz, nominal_hz)
+    heard = Heard(recording, station, clock, begin, end, highest, (*listeners, loads.hear))
     for block in blocks(signals, engine_hz, first):
         for item in engine.process(block):
             heard.take(item)
@@ -104,6 +108,7 @@ def analyse_recording(
         ),
         events=heard.events(gaps=False),
         gaps=heard.events(gaps=True),
+        loads=loads.result(),
         version=__version__,
     )
 
@@ -185,8 +190,33 @@ def _signals(
                 x = interpolate(recording.values[row, low:high], skew_us * 1e-6 * rate, factor)
                 total += scale * x[(begin - low) * factor : (end - low) * factor]
             rows.append(total.astype(np.float32))
-        signals[element] = Signal(tuple(channels), np.array(rows))
+        spans = _saturated(recording, channels, options, factor, begin, end)
+        signals[element] = Signal(tuple(channels), np.array(rows), spans)
     return signals
+
+
+def _saturated(
+    recording: Recording,
+    channels: dict[str, Terms],
+    options: Options,
+    factor: int,
+    begin: int,
+    end: int,
+) -> Spans:
+    """Columns of an element's signal that are made of samples out of the recorder's range."""
+    rows = {row for terms in channels.values() for row, _ in terms}
+    if not recording.saturated or not any(len(recording.saturated[row]) for row in rows):
+        return NONE
+    edges = np.zeros((end - begin) * factor + 1, np.int32)
+    for row in rows:
+        skew_us = recording.channels[row].skew_us if options.correct_skew else 0.0
+        late = skew_us * 1e-6 * float(recording.rate_hz)
+        around = 0 if factor == 1 and late == 0.0 else HALF + 1  # the filter spreads them
+        spans = recording.saturated[row] + (math.floor(late) - around, math.ceil(late) + around)
+        spans = np.clip((spans - begin) * factor, 0, edges.size - 1)
+        np.add.at(edges, spans[:, 0], 1)
+        np.subtract.at(edges, spans[:, 1], 1)
+    return runs_of(np.cumsum(edges[:-1]) > 0)
 
 
 def _warnings(recording: Recording, layout: Layout) -> list[str]:
@@ -266,5 +296,7 @@ def _element(
         tuple(uses),
         intervals,
         nominal_v=element.nominal_v,
+        earth_v=element.earth_v,
         udin_v=element.udin_v,
+        voltages=element.judged,
     )

@@ -32,6 +32,11 @@ MAX_PART_BYTES = 64 * 20_000 * 4
 #: What fits into ``sockaddr_un``, less the end mark.
 MAX_PATH_BYTES = 107
 
+#: Spans of saturated samples that a block tells apart; of more, all between the first and the last are meant.
+MAX_SPANS = 32
+
+_Column = Annotated[int, Meta(ge=0, le=20_000)]
+
 _FLOAT32 = np.dtype("<f4")
 
 
@@ -59,12 +64,16 @@ class _Header(msgspec.Struct, frozen=True, array_like=True):
     rate_hz: Annotated[float, Meta(gt=0.0)]
     channels: Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)]
     samples: Annotated[int, Meta(ge=1, le=20_000, description="samples per channel")]
+    saturated: Annotated[tuple[tuple[_Column, _Column], ...], Meta(max_length=MAX_SPANS)] = ()
 
 
 def encode_block(block: Block) -> tuple[bytes, bytes, memoryview]:
     """The three parts of a block's message; the last one is the block's own memory where it can be."""
     samples = np.ascontiguousarray(block.samples, dtype=_FLOAT32)
-    header = _Header(block.sequence, block.start_ns, block.rate_hz, block.channels, samples.shape[1])
+    spans = block.saturated
+    if len(spans) > MAX_SPANS:
+        spans = ((spans[0][0], spans[-1][1]),)
+    header = _Header(block.sequence, block.start_ns, block.rate_hz, block.channels, samples.shape[1], spans)
     return block.source.encode(), _encoder.encode(header), samples.data
 
 
@@ -84,8 +93,19 @@ def decode_block(parts: list[bytes]) -> Block:
     count = len(header.channels)
     if len(data) != count * header.samples * 4 or not math.isfinite(header.rate_hz):
         raise ValueError(f"expected {count} x {header.samples} samples, got {len(data)} bytes")
+    edges = [edge for span in header.saturated for edge in span]
+    if edges != sorted(set(edges)) or (edges and edges[-1] > header.samples):
+        raise ValueError(f"header: saturated: expected spans in order and apart, got {header.saturated}")
     samples = np.frombuffer(data, dtype=_FLOAT32).reshape(count, header.samples)
-    return Block(source.decode(), header.sequence, header.start_ns, header.rate_hz, header.channels, samples)
+    return Block(
+        source.decode(),
+        header.sequence,
+        header.start_ns,
+        header.rate_hz,
+        header.channels,
+        samples,
+        header.saturated,
+    )
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -23,6 +23,7 @@ RECORDING is COMTRADE 1991, 1999 or 2013 (.cfg with .dat, or .cff), CSV (.csv, .
   flexcore analyse record.cfg
   flexcore analyse record.cfg --save-map map.toml      the guess, to correct by hand
   flexcore analyse record.cfg --map map.toml --nominal-v 10500
+  flexcore analyse record.cfg --limits en50160-mv --json | jq .limits
   flexcore analyse record.csv --rate 12800 --from 2.5 --to 8 --json | jq .events
 """
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2}):(\d{2}(?:\.\d{1,9})?)\Z", re.ASCII)
@@ -53,6 +54,11 @@ def add(jobs: Jobs) -> None:
         "--nominal-v", type=_positive, metavar="V", help="nominal voltage between phases (default: estimated)"
     )
     parser.add_argument(
+        "--voltages",
+        choices=("phase_to_phase", "phase_to_earth"),
+        help="judge these (default: as the station, else the limit set, says, or as recorded)",
+    )
+    parser.add_argument(
         "--nominal-hz", type=int, choices=(50, 60), help="default: what the file says or shows"
     )
     parser.add_argument(
@@ -72,6 +78,9 @@ def add(jobs: Jobs) -> None:
         const="-",
         metavar="FILE",
         help="results as JSON, to FILE or in place of the summary",
+    )
+    parser.add_argument(
+        "--limits", metavar="SET", help="judge the busbars: en50160-mv, netcode-lv, ... or a TOML file"
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="all 200-ms and 3-s values as CSV")
     parser.set_defaults(run=run)
@@ -109,16 +118,24 @@ def run(options: argparse.Namespace) -> str:
 
     from flexcore.analysis import Options, analyse_recording, station_layout
     from flexcore.analysis.export import CsvExport
+    from flexcore.analysis.judging import Collector
     from flexcore.analysis.mapfile import write_map
     from flexcore.analysis.report import render
+    from flexcore.limits.files import read_limit_set
     from flexcore.recordings import read_recording
     from flexcore.recordings.channelmap import read_map
     from flexcore.station import read_station
 
+    limit_set = None if options.limits is None else read_limit_set(options.limits)
+    judge = None if limit_set is None else Collector(limit_set)
+    voltages = options.voltages
+    if voltages is None and options.station is None and limit_set is not None:
+        voltages = "phase_to_phase" if limit_set.head.voltages == "phase_to_phase" else "phase_to_earth"
     recording = read_recording(options.recording, options.rate)
     settings = Options(
         nominal_v=options.nominal_v,
         nominal_hz=options.nominal_hz,
+        voltages=voltages,
         from_s=moment(options.begin, recording, "--from"),
         to_s=moment(options.end, recording, "--to"),
         correct_skew=not options.no_skew,
@@ -130,10 +147,12 @@ def run(options: argparse.Namespace) -> str:
         _write(options.save_map, write_map(recording, layout), "--save-map")
         return f"{options.save_map}: {len(layout.sources)} elements\n"
     with contextlib.ExitStack() as stack:
-        listeners = []
+        listeners = [] if judge is None else [judge.hear]
         if options.csv is not None:
             listeners.append(stack.enter_context(CsvExport(options.csv, recording.start_ns or 0)).write)
         analysis = analyse_recording(recording, layout, settings, tuple(listeners))
+    if judge is not None:
+        analysis = judge.judge(analysis, recording)
     if options.json is not None:
         text = msgspec.json.format(msgspec.json.encode(analysis), indent=1).decode() + "\n"
         if options.json == "-":

@@ -95,6 +95,8 @@ cdef struct Slot:
     int filled             # samples per channel present
     float *data            # (channels, n)
     uint8_t *have          # (n): 1 where the sample is present
+    int saturated          # how many of them a saturated frame brought
+    uint8_t *marks         # (n): 1 where one did
 
 cdef struct Stream:
     uint32_t id
@@ -191,7 +193,11 @@ cdef class Receiver:
             for k in range(OPEN):
                 self._streams[i].slots[k].data = <float *>calloc(<size_t>c * n, sizeof(float))
                 self._streams[i].slots[k].have = <uint8_t *>calloc(n, 1)
-                if self._streams[i].slots[k].data == NULL or self._streams[i].slots[k].have == NULL:
+                self._streams[i].slots[k].marks = <uint8_t *>calloc(n, 1)
+                if (
+                    self._streams[i].slots[k].data == NULL or self._streams[i].slots[k].have == NULL
+                    or self._streams[i].slots[k].marks == NULL
+                ):
                     raise MemoryError
 
     def __dealloc__(self):
@@ -201,13 +207,17 @@ cdef class Receiver:
                 for k in range(OPEN):
                     free(self._streams[i].slots[k].data)
                     free(self._streams[i].slots[k].have)
+                    free(self._streams[i].slots[k].marks)
         free(self._streams)
         free(self._buffers)
         free(self._messages)
         free(self._vectors)
 
     def receive(self, int fd, int timeout_ms, int gather_us):
-        """Wait for datagrams, let more gather, take them all; a list of (position, block number, samples)."""
+        """Wait for datagrams, let more gather, take them all.
+
+        A list of (position, block number, samples, spans of saturated columns).
+        """
         cdef int error
         with nogil:
             error = self._receive(fd, timeout_ms, gather_us)
@@ -459,8 +469,14 @@ cdef class Receiver:
         return deviation * self._rate * 4 <= 3 * NS
 
     cdef void _anchor(self, Stream *s, int64_t anchor, int64_t block) noexcept nogil:
-        """Start a time line whose first whole block is ``block``; what was open on the old one is lost."""
+        """Start a time line whose first whole block is ``block``; what was open on the old one is lost.
+
+        Where it goes on with the next number after a step back, one block is left out: the two are not one
+        signal, and a hole in the numbers is the one way to say so.
+        """
         cdef int k
+        if s.anchored and anchor != s.anchor and block == s.base:
+            block += 1
         if s.anchored:
             if block >= s.base:
                 self._blocks_lost += block - s.base
@@ -480,6 +496,9 @@ cdef class Receiver:
     cdef inline void _clear(self, Slot *slot) noexcept nogil:
         slot.filled = 0
         memset(slot.have, 0, self._n)
+        if slot.saturated:
+            slot.saturated = 0
+            memset(slot.marks, 0, self._n)
 
     cdef int _place(
         self, Stream *s, int position, const uint8_t *p, int64_t at, int count, int width, int flags
@@ -503,7 +522,8 @@ cdef class Receiver:
                     self._close(s, False)
                     if self._finish(s, position):
                         return ENOMEM
-                new += self._store(s, block, off, m, p + self._header + done * s.channels * width, width)
+                new += self._store(s, block, off, m, p + self._header + done * s.channels * width, width,
+                                   flags & self._flag_saturated)
                 if self._finish(s, position):
                     return ENOMEM
             done += m
@@ -522,7 +542,9 @@ cdef class Receiver:
         s.untimed += 1 if flags & self._flag_holdover or not flags & self._flag_sync else 0
         return 0
 
-    cdef int _store(self, Stream *s, int64_t block, int off, int m, const uint8_t *p, int width) noexcept nogil:
+    cdef int _store(
+        self, Stream *s, int64_t block, int off, int m, const uint8_t *p, int width, bint saturated
+    ) noexcept nogil:
         """Scale ``m`` samples into a block where they are not present yet; how many were new."""
         cdef Slot *slot = s.slots + block % OPEN
         cdef Config *config = s.configs + s.active
@@ -553,6 +575,10 @@ cdef class Receiver:
                 q += stride
         for i in range(m):
             new += 1 - slot.have[off + i]
+        if saturated:
+            for i in range(m):
+                slot.marks[off + i] |= 1 - slot.have[off + i]
+            slot.saturated += new
         memset(slot.have + off, 1, m)
         slot.filled += new
         return new
@@ -570,13 +596,29 @@ cdef class Receiver:
             self._close(s, True)
         return 0
 
+    cdef tuple _spans(self, Slot *slot):
+        """Where the block's samples were saturated, as (first, after)."""
+        cdef int i
+        cdef int first = -1
+        spans = []
+        for i in range(self._n):
+            if slot.marks[i] and first < 0:
+                first = i
+            elif first >= 0 and not slot.marks[i]:
+                spans.append((first, i))
+                first = -1
+        if first >= 0:
+            spans.append((first, self._n))
+        return tuple(spans)
+
     cdef int _emit(self, Stream *s, int position) noexcept with gil:
         cdef float[:, ::1] view
         try:
             samples = np.empty((s.channels, self._n), np.float32)
             view = samples
             memcpy(&view[0, 0], s.slots[s.base % OPEN].data, <size_t>s.channels * self._n * sizeof(float))
-            self._ready.append((position, s.base, samples))
+            spans = self._spans(s.slots + s.base % OPEN) if s.slots[s.base % OPEN].saturated else ()
+            self._ready.append((position, s.base, samples, spans))
         except MemoryError:
             return 1
         self._blocks += 1

@@ -99,8 +99,9 @@ class AtolleSource:
                 rate_hz=self._rate_hz,
                 channels=self._elements[position].channels,
                 samples=samples,
+                saturated=spans,
             )
-            for position, sequence, samples in done
+            for position, sequence, samples, spans in done
         ]
 
     def counters(self) -> dict[str, int]:

@@ -115,10 +115,11 @@ cdef class Follower:
     phasor has its RMS as magnitude.
     """
 
-    cdef readonly long long position, base
+    cdef readonly long long position, base, dead_for
+    cdef readonly double f_hold
     cdef Py_ssize_t step, half_taps, reach, lag
     cdef long long period, twice_rate, nominal
-    cdef double rate, floor2, slew, gate, clip_low, clip_high, pull, turn_nominal, f_hold, owed
+    cdef double rate, floor2, slew, gate, clip_low, clip_high, pull, turn_nominal, owed
     cdef Py_ssize_t patience, disagreeing, hold_near, hold_far
     cdef long long count, first
     cdef double next_half[3]
@@ -186,6 +187,7 @@ cdef class Follower:
         self.disagreeing = 0
         self.owed = 0.0
         self.f_hold = <double> self.nominal
+        self.dead_for = 0
         self.held_since_edge = self.held_since_tail = self.held_since_ten = 0
         self.started = False
         self.chain = self.number = self.tail_number = self.tail_left = 0
@@ -194,6 +196,12 @@ cdef class Follower:
         self.ten_turn = self.last_turn = -1
         self.next_tick = after(self.base, TICK_S * <long long> self.rate)
         self.next_ten = after(self.base, TEN_S * <long long> self.rate)
+
+    def steer(self, double hz):
+        """Go on at ``hz`` for as long as there is no voltage; no more than a voltage could say."""
+        cdef double low = self.clip_low * self.rate / self.step, high = self.clip_high * self.rate / self.step
+        if self.dead_for > 0:
+            self.f_hold = min(max(hz, low), high)
 
     @property
     def open_windows(self):
@@ -335,7 +343,9 @@ cdef class Follower:
                 self.f_hold = self._history_hz(r)
             turn = self.f_hold * self.step / self.rate
             self.owed = 0.0
+            self.dead_for += self.step
         else:
+            self.dead_for = 0
             for c in range(0, 6, 2):
                 re += self.z[c, slot] * self.z[c, old] + self.z[c + 1, slot] * self.z[c + 1, old]
                 im += self.z[c + 1, slot] * self.z[c, old] - self.z[c, slot] * self.z[c + 1, old]

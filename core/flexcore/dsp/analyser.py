@@ -10,11 +10,12 @@ from flexcore.dsp.busbar import BusbarStage, Results
 from flexcore.dsp.capture import Branch, Captures
 from flexcore.dsp.consensus import Consensus
 from flexcore.dsp.fieldstage import FieldStage
+from flexcore.dsp.guide import Guide
 from flexcore.dsp.line import Line
 from flexcore.dsp.spectrum import spectrometer
 from flexcore.dsp.track import Track
 from flexcore.model import Block
-from flexcore.station import Station
+from flexcore.station import Busbar, Station
 
 #: Samples later than this are not believed: the end of the year 2199.
 _LATEST_S = 7_258_118_400
@@ -62,7 +63,14 @@ class StationAnalyser:
         self._keep = limit + 2 * rate
         self._channels = {element.id: tuple(element.channels) for element in station.elements}
         self._tracks = {
-            element.id: Track(len(element.channels), self._keep, patience, limit)
+            element.id: Track(
+                len(element.channels),
+                self._keep,
+                patience,
+                limit,
+                rate // 100,
+                between_phases=isinstance(element, Busbar) and element.between_phases,
+            )
             for element in station.elements
         }
         nominal_hz = station.station.nominal_frequency_hz
@@ -97,8 +105,10 @@ class StationAnalyser:
 
         for busbar in station.busbar:
             stage = self._busbars[busbar.id]
+            tracks = [self._tracks[field.id] for field in station.field if field.busbar == busbar.id]
+            stage.guide = Guide(tracks, rate)
             stage.captures = Captures(
-                Branch(busbar.id, tuple(busbar.channels), stage.track),
+                Branch(busbar.id, tuple(busbar.channels), stage.track, busbar.between_phases),
                 [
                     Branch(field.id, tuple(field.channels), self._tracks[field.id])
                     for field in station.field
@@ -107,7 +117,7 @@ class StationAnalyser:
                 station.events,
                 self._line,
                 nominal_hz,
-                busbar.udin_v,
+                busbar.earth_v,
                 limit,
             )
 
@@ -130,7 +140,7 @@ class StationAnalyser:
             results += self._advance(block.source, first)  # before the old samples make room
         late = track.late
         samples = block.samples if block.samples.flags.c_contiguous else np.ascontiguousarray(block.samples)
-        if track.put(first, samples):
+        if track.put(first, samples, block.saturated):
             self.counters["blocks"] += 1
         else:
             self.counters["late" if track.late > late else "bad"] += 1

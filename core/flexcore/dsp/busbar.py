@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
-from flexcore.dsp._spectrum import Spectrometer
+import numpy as np
+
+from flexcore.dsp._spectrum import Plan, Spectrometer
 from flexcore.dsp.aggregate import Aggregate, Aggregator, Extremes, PerPhase, pick
 from flexcore.dsp.arrays import Float64
 from flexcore.dsp.capture import Captures
 from flexcore.dsp.events import HalfCycle, PolyphaseEvents
 from flexcore.dsp.flickering import Flicker
+from flexcore.dsp.guide import WAIT_S, Guide
 from flexcore.dsp.line import NS, GapEvents, Line, ordered
 from flexcore.dsp.rows import VoltageRow
 from flexcore.dsp.suddenly import Suddenly
@@ -18,15 +21,17 @@ from flexcore.dsp.track import Track
 from flexcore.dsp.values import (
     NO_VOLTAGE,
     Spectra,
+    Values,
+    earth_values,
     frequency,
     long_voltage_values,
     spectra,
+    turned,
     voltage_values,
 )
 from flexcore.dsp.window import Window, tick_of
 from flexcore.model import Event, Flag, Measurement
 from flexcore.ports import Result
-from flexcore.quantities import PHASES
 from flexcore.station import Busbar, EventSettings
 
 Results = list[Result]
@@ -36,7 +41,11 @@ _SYNC: frozenset[Flag] = frozenset({"sync"})
 
 
 class BusbarStage:
-    """Follows one busbar's ``track``. ``windows`` are the new ones, for the fields to take."""
+    """Follows one busbar's ``track``. ``windows`` are the new ones, for the fields to take.
+
+    Cycles, events, flicker and spectra are those of the judged voltages, to earth or between phases; the
+    fields' powers and the unbalance always need those to earth.
+    """
 
     def __init__(
         self,
@@ -53,20 +62,29 @@ class BusbarStage:
         self.windows: list[Window] = []
         #: Set by who knows the fields.
         self.captures: Captures | None = None
+        self.guide: Guide | None = None
         self._line = line
-        self.udin_v = busbar.udin_v
+        self.earth_v = busbar.earth_v
+        self._lines = busbar.lines
+        self._judged = track.between if busbar.between_phases else track.data
+        self._udin_v = busbar.udin_v
         self.cycles = WINDOW_CYCLES[nominal_hz]
         self._follower = follower(line.rate_hz, nominal_hz, busbar.udin_v)
         self._spectrometer = spectrometer
         self._signals_hz = signals_hz
-        self.layout = VoltageRow(spectrometer.orders, len(signals_hz))
-        self._events = PolyphaseEvents(busbar.id, busbar.udin_v, settings, line)
-        self._suddenly = Suddenly(busbar.id, busbar.udin_v, settings, line, nominal_hz)
+        self._layout = VoltageRow(spectrometer.orders, len(signals_hz))
+        #: That of the windows' ``voltage``.
+        self.layout = VoltageRow(spectrometer.orders, 0) if busbar.between_phases else self._layout
+        self._events = PolyphaseEvents(busbar.id, busbar.udin_v, settings, line, track.marks, busbar.lines)
+        self._suddenly = Suddenly(
+            busbar.id, busbar.udin_v, settings, line, nominal_hz, track.marks, busbar.lines
+        )
         self._gaps = GapEvents(busbar.id, line)
         self._following = False
+        self._second = 0  # the last whole second of the clock that was reached
         self._halves: deque[HalfCycle] = deque()
         self._aggregator = Aggregator(line, self.cycles)
-        self._flicker = Flicker(line.rate_hz, nominal_hz, busbar.udin_v)
+        self._flicker = Flicker(line.rate_hz, nominal_hz, busbar.udin_v, busbar.lines)
         self._first_tick: dict[int, int] = {}
         self._tens: list[list[float]] = []
         self._ten_flags: set[Flag] = set()
@@ -107,13 +125,29 @@ class BusbarStage:
         self._flicker.restart(first)
         self._suddenly.restart(first, self._follower.base)
         self._following = True
+        self._second = 0
         self._halves.clear()
         self._first_tick.clear()
 
     def _feed(self, until: int) -> Results:
-        if not self._following or until <= self._follower.position:
+        """Follow the samples up to ``until``, second by second of the clock: with each a guide may speak."""
+        if not self._following:
             return []
-        halves, windows, tens = self._follower.feed(self.track.data, self.track.origin, until)
+        results: Results = []
+        rate = self._line.rate_hz
+        second = (max(self._follower.position, self._second) // rate + 1) * rate
+        while second <= until:
+            results += self._follow(second)
+            self._second = second
+            if self.guide is not None and self._follower.dead_for >= WAIT_S * rate:
+                self._follower.steer(self.guide.frequency(second, self._follower.f_hold))
+            second += rate
+        return results + self._follow(until)
+
+    def _follow(self, until: int) -> Results:
+        if until <= self._follower.position:
+            return []
+        halves, windows, tens = self._follower.feed(self._judged, self.track.origin, until)
         results: Results = []
         done = 0
         for start, end, held, chain, number in windows:
@@ -145,14 +179,18 @@ class BusbarStage:
 
     def _window(self, start: float, end: float, held: bool, chain: int, number: int) -> Results:
         flags = self._events.flags(start, end)
+        earliest = min(start, self._halves[0][1]) if self._halves else start
+        reach = self._spectrometer.reach
+        base = self._follower.base
+        if self.track.marks.touch(base + int(earliest) - reach, base + int(end) + reach):
+            flags.add("saturated")
         if number == 0 and chain == 0:
             flags.add("start")
         if held:
             flags.add("sync")
-        shift = self._follower.base - self.track.origin
-        plan, row = self._spectrometer.plan(
-            self.track.data, start + shift, end + shift, self.udin_v, self._signals_hz
-        )
+        plan, voltage, row = self._spectra(start, end)
+        if turned(self.layout, voltage, self.earth_v):
+            flags.add("rotation")
         window = Window(
             base=self._follower.base,
             start=start,
@@ -162,17 +200,33 @@ class BusbarStage:
             number=number,
             extra=self._is_extra(start, chain),
             plan=plan,
-            voltage=row,
+            voltage=voltage,
         )
-        pinst = self._flicker.feed(self.track.data, self.track.origin, window.base_and(end))
+        pinst = self._flicker.feed(self._judged, self.track.origin, window.base_and(end))
         sudden = self._suddenly.window(
-            self.track.data, self.track.origin, window.base_and(end), (end - start) / self.cycles
+            self._judged, self.track.origin, window.base_and(end), (end - start) / self.cycles
         )
         results = self._told(sudden)
         if window.extra:
             return results + self._tell(window, flags, row, Extremes(pinst=pinst))
         lows, highs = self._half_cycle_extremes(end)
         return results + self._tell(window, flags, row, Extremes(lows, highs, pinst))
+
+    def _spectra(self, start: float, end: float) -> tuple[Plan, Float64, Float64]:
+        """A window's plan and row of the voltages to earth, and the row of the judged ones; where those are
+        between phases, the means and sequences of the voltages to earth follow."""
+        shift = self._follower.base - self.track.origin
+        edges = start + shift, end + shift
+        if self._judged is self.track.data:
+            plan, row = self._spectrometer.plan(self._judged, *edges, self.earth_v, self._signals_hz)
+            return plan, row, row
+        plan, voltage = self._spectrometer.plan(self.track.data, *edges, self.earth_v, ())
+        _, row = self._spectrometer.plan(self._judged, *edges, self._udin_v, self._signals_hz)
+        return plan, voltage, np.concatenate((row, voltage[: VoltageRow.means]))
+
+    def _earth(self, row: Float64) -> Float64:
+        """The part of a judged row that is of the voltages to earth."""
+        return row if self.layout is self._layout else row[-VoltageRow.means :]
 
     def _is_extra(self, start: float, chain: int) -> bool:
         """Whether a window begins after the tick that ends its chain's 10-min interval."""
@@ -204,10 +258,10 @@ class BusbarStage:
         results: Results = []
         if not window.extra:
             start_ns, duration_ns = window.start_ns(self._line), window.duration_ns(self._line)
-            values = dict(NO_VOLTAGE["200ms"])
+            values = dict(NO_VOLTAGE[self._lines]["200ms"])
             if row is not None:
                 f_hz = frequency(self.cycles, window.end - window.start, self._line.rate_hz, flags)
-                values = voltage_values(self.layout, row, f_hz, extremes.lows, extremes.highs, self.udin_v)
+                values |= self._values(row, f_hz, extremes)
             measured = 0.0 if row is None else 1.0
             results.append(
                 Measurement(self.id, "200ms", start_ns, duration_ns, values, ordered(flags), measured)
@@ -237,21 +291,26 @@ class BusbarStage:
 
     def _aggregated(self, done: Aggregate) -> Measurement:
         sums, means = done.sums, done.sums.means()
-        values = dict(NO_VOLTAGE[done.interval])
+        values = dict(NO_VOLTAGE[self._lines][done.interval])
         found: Spectra = {}
         if means is not None:
             f_hz = frequency(done.cycles, sums.samples, self._line.rate_hz, sums.flags)
-            lows, highs = sums.extremes.lows, sums.extremes.highs
-            values |= voltage_values(self.layout, means, f_hz, lows, highs, self.udin_v)
-            values |= long_voltage_values(self.layout, means, self.udin_v)
-            tables = self.layout.tables(means)
-            found = spectra("u", "v", PHASES, tables, everything=done.interval != "3s")
-        values |= {f"pinst_{x}": highest for x, highest in zip(PHASES, sums.extremes.pinst, strict=True)}
+            values |= self._values(means, f_hz, sums.extremes)
+            values |= long_voltage_values(self._layout, means, self._udin_v, self._lines)
+            tables = self._layout.tables(means)
+            found = spectra("u", "v", self._lines, tables, everything=done.interval != "3s")
+        values |= {f"pinst_{x}": highest for x, highest in zip(self._lines, sums.extremes.pinst, strict=True)}
         if done.interval == "10min":
             values |= self._flicker.ten_minutes(done.start_ns // done.duration_ns)
         elif done.interval == "2h":
             values |= self._flicker.two_hours(done.start_ns // done.duration_ns)
         return done.measurement(self.id, values, found)
+
+    def _values(self, row: Float64, f_hz: float | None, extremes: Extremes) -> Values:
+        values = voltage_values(
+            self._layout, row, f_hz, extremes.lows, extremes.highs, self._udin_v, self._lines
+        )
+        return values | earth_values(self.layout, self._earth(row), self.earth_v, self._lines)
 
     def _half_cycle_extremes(self, end: float) -> tuple[PerPhase, PerPhase]:
         """Lowest and highest half-cycle value per phase that ended until ``end``; they are used up."""

@@ -45,11 +45,13 @@ _TOGETHER = frozenset({"dip", "swell", "interruption"})
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """An element of the busbar with its samples."""
+    """An element of the busbar with its samples; of voltages ``between_phases`` are those half-cycle values
+    that are traced, the samples that are told are always what was measured."""
 
     name: str
     channels: tuple[str, ...]
     track: Track
+    between_phases: bool = False
 
 
 @dataclass(slots=True)
@@ -88,14 +90,14 @@ class Captures:
         settings: EventSettings,
         line: Line,
         nominal_hz: int,
-        udin_v: float,
+        earth_v: float,
         limit: int,
     ) -> None:
         self._busbar = busbar
         self._fields = tuple(fields)
         self._line = line
         self._nominal_hz = nominal_hz
-        self._udin_v = udin_v
+        self._earth_v = earth_v
         self._limit = limit
         rate = line.rate_hz
         self._pre = rate * settings.pre_ms // 1000
@@ -206,7 +208,7 @@ class Captures:
             [None if samples is None else _means(samples, step) for samples in currents],
             rate_hz=self._line.rate_hz / step,
             nominal_hz=float(self._nominal_hz),
-            udin_v=self._udin_v,
+            udin_v=self._earth_v,
             begin=(capture.start - first) / step,
             end=(end - first) / step if inside and end is not None else None,
         )
@@ -263,7 +265,8 @@ class Captures:
     def _held(self, branch: Branch) -> Float32:
         """The samples that are there; what lies beyond the newest is not looked at."""
         track = branch.track
-        return track.data[:, : max(0, track.end - track.origin)]
+        data = track.between if branch.between_phases else track.data
+        return data[:, : max(0, track.end - track.origin)]
 
 
 def _means(samples: Float32, step: int) -> Float64:

@@ -23,13 +23,13 @@ from functools import reduce
 
 from flexcore.dsp.edges import KEPT, Step, end_edge, start_edge
 from flexcore.dsp.line import Line
+from flexcore.dsp.marks import Marks
 from flexcore.model import Event, EventType, Flag, event_id
+from flexcore.quantities import PHASES
 from flexcore.station import EventSettings
 
 #: Phase 0..2, start and end of its cycle in samples after the base, and the RMS over it.
 HalfCycle = list[float]
-
-PHASES = ("l1", "l2", "l3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ class _Running:
     #: The phase that began it; its values before and including that one, and those after.
     phase: int
     before: list[Step]
+    #: End of the newest value that belongs to it.
+    known: float
     after: list[Step] = field(default_factory=list)
     #: Where the last interruption in it ended.
     inside_until: float = -math.inf
@@ -95,10 +97,20 @@ class _Running:
 class PolyphaseEvents:
     """The events of one busbar from its half-cycle values, which come in the order of their starts."""
 
-    def __init__(self, element: str, udin_v: float, settings: EventSettings, line: Line) -> None:
+    def __init__(
+        self,
+        element: str,
+        udin_v: float,
+        settings: EventSettings,
+        line: Line,
+        marks: Marks,
+        lines: tuple[str, ...] = PHASES,
+    ) -> None:
         self._element = element
+        self._lines = lines
         self._udin_v = udin_v
         self._line = line
+        self._marks = marks
         self._rules = _rules(udin_v, settings)
         self._calm = (
             udin_v * (settings.dip_percent + settings.hysteresis_percent) / 100.0,
@@ -133,6 +145,8 @@ class PolyphaseEvents:
             present = list(self._latest.values())
             for rule in self._rules:
                 running = self._running.get(rule.kind)
+                if running is not None:
+                    running.known = max(running.known, end)
                 if running is not None and running.phase == phase and len(running.after) < KEPT:
                     running.after.append((start, end, rms_v * rms_v))
                 if running is None:
@@ -140,12 +154,13 @@ class PolyphaseEvents:
                         flags: tuple[Flag, ...] = ("start",) if first else ()
                         worst = reduce(rule.worst, present)
                         before = list(self._trail[phase])
-                        running = _Running(start, worst, self._crossing(rule), flags, phase, before)
+                        running = _Running(start, worst, self._crossing(rule), flags, phase, before, end)
                         self._running[rule.kind] = running
                         events.append(self._event(rule.kind, running))
                 elif rule.ends(present):
                     del self._running[rule.kind]
-                    self._past.append((rule.flag, running.start, 0.5 * (start + end)))
+                    # to the end of its last cycle: the lowest value of the window in which that ends is its
+                    self._past.append((rule.flag, running.start, end))
                     events.append(self._ended(rule.kind, running, phase, end))
                 else:
                     running.extreme_v = rule.worst(running.extreme_v, rms_v)
@@ -196,6 +211,9 @@ class PolyphaseEvents:
     ) -> Event:
         name = event_id(kind, self._element, self._line.ns(self._base, running.start))
         start_ns = self._line.ns(self._base, running.start if start is None else start)
+        flags = running.flags
+        if self._marks.touch(self._base + int(running.before[0][0]), self._base + int(running.known)):
+            flags = (*flags, "saturated")
         return Event(
             id=name,
             type=kind,
@@ -205,6 +223,6 @@ class PolyphaseEvents:
             duration_ns=None if end is None else self._line.ns(self._base, end) - start_ns,
             extreme_v=running.extreme_v,
             reference_v=self._udin_v,
-            phases=tuple(PHASES[phase] for phase in sorted(running.phases)),
-            flags=running.flags,
+            phases=tuple(self._lines[phase] for phase in sorted(running.phases)),
+            flags=flags,
         )

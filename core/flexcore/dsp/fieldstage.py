@@ -50,7 +50,7 @@ class FieldStage:
         self._voltage_layout = busbar.layout
         self._names = tuple(channel.removeprefix("i_") for channel in field.channels)
         self._rated_a = field.rated_a
-        self._floor_v2 = (ANGLE_FLOOR * busbar.udin_v) ** 2
+        self._floor_v2 = (ANGLE_FLOOR * busbar.earth_v) ** 2
         self._limit = limit
         self._gaps = GapEvents(field.id, line)
         self._pending: deque[Window] = deque()
@@ -92,6 +92,8 @@ class FieldStage:
         row = self._row(window)
         if row is None:
             flags.add("gap")
+        if self.track.marks.touch(*self._reached(window)):
+            flags.add("saturated")
         results: Results = []
         if not window.extra:
             start_ns, duration_ns = window.start_ns(self._line), window.duration_ns(self._line)
@@ -112,11 +114,16 @@ class FieldStage:
         at = self._voltage_layout.fundamental
         return np.concatenate((row, voltage[at : at + 3]))
 
+    def _reached(self, window: Window) -> tuple[int, int]:
+        """First sample and sample after the last of those that the window's values are made of."""
+        return (
+            window.base + int(window.start) - self._reach,
+            window.base + int(window.end) + self._reach,
+        )
+
     def _row(self, window: Window) -> Float64 | None:
         """The field's row, or None where samples are missing."""
-        first = window.base + int(window.start) - self._reach
-        after = window.base + int(window.end) + self._reach
-        if window.plan is None or not self.track.has(first, after):
+        if window.plan is None or not self.track.has(*self._reached(window)):
             return None
         shift = window.base - self.track.origin
         return self._spectrometer.current(window.plan, self.track.data, window.start + shift)
@@ -129,6 +136,8 @@ class FieldStage:
             row, u1_squares = means[:-3], numbers(means[-3:])
             values |= current_values(self._layout, row, self._floor_v2)
             values |= long_current_values(self._layout, row, u1_squares, self._floor_v2, self._rated_a)
+            if "rotation" in sums.flags:
+                values |= {"i2_percent": None, "i0_percent": None}
             if done.interval != "3s":
                 measured_s = min(sums.samples / self._line.rate_hz, done.duration_ns / NS)
                 values |= energy_values(self._layout, row, measured_s)

@@ -16,7 +16,8 @@ LEAST_COVERAGE = 0.5
 class Flicker:
     """Feeds a meter to whole windows, so that what it says does not depend on how samples arrive."""
 
-    def __init__(self, rate_hz: int, nominal_hz: int, udin_v: float) -> None:
+    def __init__(self, rate_hz: int, nominal_hz: int, udin_v: float, lines: tuple[str, ...] = PHASES) -> None:
+        self._lines = lines
         self._meter = Flickermeter(rate_hz, nominal_hz, udin_v)
         self._tick_samples = TICK_S * rate_hz
         self._psts: dict[int, tuple[float | None, ...]] = {}
@@ -35,7 +36,7 @@ class Flicker:
         """Pst of 10-min interval number ``tick`` (since 1970), and Plt over it and the eleven before."""
         values: Values = {}
         psts = self._psts.get(tick, (None,) * 3)
-        for phase, x in enumerate(PHASES):
+        for phase, x in enumerate(self._lines):
             values[f"pst_{x}"] = psts[phase]
             values[f"plt_sliding_{x}"] = self._plt(tick, phase)
         return values
@@ -43,7 +44,7 @@ class Flicker:
     def two_hours(self, number: int) -> Values:
         """Plt of 2-h interval ``number`` (since 1970); None where a Pst is missing."""
         last = (number + 1) * TICKS_IN_2H - 1
-        return {f"plt_{x}": self._plt(last, phase) for phase, x in enumerate(PHASES)}
+        return {f"plt_{x}": self._plt(last, phase) for phase, x in enumerate(self._lines)}
 
     def _plt(self, last: int, phase: int) -> float | None:
         found = [

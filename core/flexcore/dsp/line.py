@@ -9,7 +9,16 @@ from flexcore.model import Event, Flag, event_id
 NS = 1_000_000_000
 
 #: Every flag, in the order in which flags are told.
-FLAG_ORDER: tuple[Flag, ...] = ("gap", "start", "dip", "swell", "interruption", "sync")
+FLAG_ORDER: tuple[Flag, ...] = (
+    "gap",
+    "start",
+    "dip",
+    "swell",
+    "interruption",
+    "sync",
+    "saturated",
+    "rotation",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class VoltageRow:
 
     squares = 0
     sequences = 3
+    #: Numbers that are means of squares and sequences.
+    means = 6
     under = 6
     over = 9
     distortion = 12
@@ -42,8 +44,8 @@ class VoltageRow:
         return self.base + 3
 
     def tables(self, row: Float64) -> Float64:
-        """The tables: (6, orders + 1, 3)."""
-        return row[self.base :].reshape(TABLES, self.orders + 1, 3)
+        """The tables: (6, orders + 1, 3); what follows them in ``row`` is not looked at."""
+        return row[self.base :][: TABLES * (self.orders + 1) * 3].reshape(TABLES, self.orders + 1, 3)
 
 
 @dataclass(frozen=True, slots=True)

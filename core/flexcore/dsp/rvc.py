@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from flexcore.dsp.events import PHASES, HalfCycle
+from flexcore.dsp.events import HalfCycle
 from flexcore.model import Flag
+from flexcore.quantities import PHASES
 from flexcore.station import EventSettings
 
 #: Half-cycle values in the second that must be steady.
@@ -30,7 +31,8 @@ STEADY_VALUES = {50: 100, 60: 120}
 class RapidChange:
     """``start`` and ``end`` in samples after the base.
 
-    With flag ``gap`` the samples ended before the voltage was steady, and there is no ``duss_v``.
+    With flag ``gap`` the samples ended before the voltage was steady, and there is no ``duss_v``. ``known``
+    is the end of the newest value that it is made of.
     """
 
     start: float
@@ -39,6 +41,7 @@ class RapidChange:
     duss_v: float | None
     phases: tuple[str, ...]
     flags: tuple[Flag, ...] = ()
+    known: float = field(default=0.0, compare=False)
 
 
 class _Second:
@@ -98,15 +101,18 @@ class _Second:
 class RapidChanges:
     """The rapid changes of one busbar from its half-cycle values, which come in the order of their starts."""
 
-    def __init__(self, udin_v: float, settings: EventSettings, nominal_hz: int) -> None:
+    def __init__(
+        self, udin_v: float, settings: EventSettings, nominal_hz: int, lines: tuple[str, ...] = PHASES
+    ) -> None:
+        self._lines = lines
         self._band_v = udin_v * settings.rvc_percent / 100.0
         self._narrow_v = self._band_v * (1.0 - settings.rvc_hysteresis_percent / 100.0)
         self._dip_v = udin_v * settings.dip_percent / 100.0
         self._dip_end_v = udin_v * (settings.dip_percent + settings.hysteresis_percent) / 100.0
         self._swell_v = udin_v * settings.swell_percent / 100.0
         self._swell_end_v = udin_v * (settings.swell_percent - settings.hysteresis_percent) / 100.0
-        self._phases = tuple(_Second(STEADY_VALUES[nominal_hz]) for _ in PHASES)
-        self._latest = [math.nan] * len(PHASES)
+        self._phases = tuple(_Second(STEADY_VALUES[nominal_hz]) for _ in lines)
+        self._latest = [math.nan] * len(self._phases)
         self._begin: float | None = None
         self._ready = self._void = self._dip = self._swell = False
 
@@ -115,7 +121,7 @@ class RapidChanges:
         del base  # nothing here knows absolute numbers; the parameter is that of the other detectors
         for phase in self._phases:
             phase.clear()
-        self._latest = [math.nan] * len(PHASES)
+        self._latest = [math.nan] * len(self._phases)
         self._begin = None
         self._ready = self._void = self._dip = self._swell = False
 
@@ -129,7 +135,7 @@ class RapidChanges:
         changes: list[RapidChange] = []
         low, high, band = self._dip_end_v, self._swell_end_v, self._band_v
         phases = self._phases
-        for number, start, _, rms_v in halves:
+        for number, start, end, rms_v in halves:
             index = int(number)
             phase = phases[index]
             if not low <= rms_v <= high or self._dip or self._swell:
@@ -145,7 +151,7 @@ class RapidChanges:
                 elif not phase.steady(band):
                     self._open(index, start, rms_v, mean)
             else:
-                change = self._go_on(phase, self._begin, start, rms_v)
+                change = self._go_on(phase, self._begin, start, end, rms_v)
                 if change is not None:
                     changes.append(change)
         return changes
@@ -159,7 +165,7 @@ class RapidChanges:
             return []
         end = max(at, begin)
         farthest = max(self._farthest(phase, begin, end) for phase in self._phases)
-        return [RapidChange(begin, end, farthest, None, self._changed(), ("gap",))]
+        return [RapidChange(begin, end, farthest, None, self._changed(), ("gap",), end)]
 
     def _watch(self) -> None:
         known = [value for value in self._latest if not math.isnan(value)]
@@ -183,7 +189,9 @@ class RapidChanges:
             phase.unsteady = number == index
         self._phases[index].before = mean_v
 
-    def _go_on(self, phase: _Second, begin: float, start: float, rms_v: float) -> RapidChange | None:
+    def _go_on(
+        self, phase: _Second, begin: float, start: float, known: float, rms_v: float
+    ) -> RapidChange | None:
         if phase.starts[phase.at] >= begin:
             phase.far = max(phase.far, abs(phase.values[phase.at] - phase.before))
         phase.add(start, rms_v)
@@ -197,7 +205,7 @@ class RapidChanges:
         end = max(begin, *(one.starts[one.at] for one in self._phases))
         farthest_v = max(self._farthest(one, begin, end) for one in self._phases)
         duss_v = max(abs(one.total / one.count - one.before) for one in self._phases)
-        return RapidChange(begin, end, max(farthest_v, duss_v), duss_v, self._changed())
+        return RapidChange(begin, end, max(farthest_v, duss_v), duss_v, self._changed(), known=known)
 
     def _farthest(self, phase: _Second, begin: float, end: float) -> float:
         """Of the values that have left the second and of those in it that began until ``end``."""
@@ -209,4 +217,4 @@ class RapidChanges:
         return max(phase.far, 0.0, *inside)
 
     def _changed(self) -> tuple[str, ...]:
-        return tuple(name for name, phase in zip(PHASES, self._phases, strict=True) if phase.unsteady)
+        return tuple(name for name, phase in zip(self._lines, self._phases, strict=True) if phase.unsteady)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from flexcore.dsp.arrays import Float32
 from flexcore.dsp.events import HalfCycle
 from flexcore.dsp.line import Line
+from flexcore.dsp.marks import Marks
 from flexcore.dsp.rvc import RapidChange, RapidChanges
 from flexcore.dsp.transient import Transient, Transients
-from flexcore.model import Event, event_id
+from flexcore.model import Event, Flag, event_id
 from flexcore.station import EventSettings
 
 #: Seconds after its end until which a transient waits for an event that it is part of.
@@ -27,13 +28,22 @@ class Suddenly:
     """Both detectors, fed with half-cycle values as they come and with samples window by window."""
 
     def __init__(
-        self, element: str, udin_v: float, settings: EventSettings, line: Line, nominal_hz: int
+        self,
+        element: str,
+        udin_v: float,
+        settings: EventSettings,
+        line: Line,
+        nominal_hz: int,
+        marks: Marks,
+        lines: tuple[str, ...],
     ) -> None:
         self._element = element
         self._udin_v = udin_v
         self._line = line
-        self._changes = RapidChanges(udin_v, settings, nominal_hz)
-        self._transients = Transients(udin_v, settings)
+        self._marks = marks
+        self._cycle = line.rate_hz // nominal_hz
+        self._changes = RapidChanges(udin_v, settings, nominal_hz, lines)
+        self._transients = Transients(udin_v, settings, lines)
         self._waiting: list[Transient] = []
         #: Start and end (None while it lasts) in sample numbers of each dip, swell and interruption, by id.
         self._spans: dict[str, tuple[int, int | None]] = {}
@@ -101,9 +111,15 @@ class Suddenly:
             extreme_v=change.dumax_v,
             reference_v=self._udin_v,
             phases=change.phases,
-            flags=change.flags,
+            flags=change.flags
+            + self._saturated(  # the steady second before it counts, and the one after
+                self._base + int(change.start) - self._line.rate_hz, self._base + int(change.known)
+            ),
             detail=detail,
         )
+
+    def _saturated(self, first: int, after: int) -> tuple[Flag, ...]:
+        return ("saturated",) if self._marks.touch(first, after) else ()
 
     def _transient(self, item: Transient) -> Event:
         start_ns = self._line.ns(item.start)
@@ -117,6 +133,6 @@ class Suddenly:
             extreme_v=item.peak_v,
             reference_v=self._udin_v,
             phases=item.phases,
-            flags=item.flags,
+            flags=item.flags + self._saturated(item.start - self._cycle, item.end),
             detail={"over_s": round(item.over / self._line.rate_hz, 6)},
         )

@@ -6,8 +6,8 @@ import numpy as np
 
 from flexcore.dsp._kernels import copy_finite
 from flexcore.dsp.arrays import Float32
-
-Span = tuple[int, int]
+from flexcore.dsp.marks import Marks
+from flexcore.model import Span
 
 
 class Track:
@@ -18,10 +18,29 @@ class Track:
 
     A hole is waited for until the element's own samples are ``patience`` further or the station's are
     ``limit`` further.
+
+    A source whose time jumps back tells the same samples twice, differently: what it tells first is kept, and
+    the first block after that is refused. Time does not run on there, so there must be a gap.
+    ``marks`` are the samples that were saturated; those less than ``near`` apart are one.
+
+    ``between`` are, of three voltages, the differences round (1-2, 2-3, 3-1) where they are wanted; no rows
+    where not.
     """
 
-    def __init__(self, channels: int, keep: int, patience: int, limit: int) -> None:
-        self.data: Float32 = np.zeros((channels, 2 * keep), np.float32)
+    def __init__(
+        self,
+        channels: int,
+        keep: int,
+        patience: int,
+        limit: int,
+        near: int = 1,
+        *,
+        between_phases: bool = False,
+    ) -> None:
+        more = channels if between_phases else 0
+        self._all: Float32 = np.zeros((channels + more, 2 * keep), np.float32)
+        self.data: Float32 = self._all[:channels]
+        self.between: Float32 = self._all[channels:]
         self.origin = 0
         self.settled: int | None = None
         self.gap_from: int | None = None
@@ -31,6 +50,9 @@ class Track:
         self._patience = patience
         self._limit = limit
         self._runs: list[Span] = []
+        self.marks = Marks(near)
+        #: The sample after a block that was not what is there already.
+        self._contradicted: int | None = None
 
     @property
     def end(self) -> int:
@@ -41,30 +63,50 @@ class Track:
         """Whether the samples ``first`` up to ``after`` are all there."""
         return any(start <= first and after <= end for start, end in reversed(self._runs))
 
-    def put(self, first: int, samples: Float32) -> bool:
+    def put(self, first: int, samples: Float32, saturated: tuple[Span, ...] = ()) -> bool:
         """Take a block; False when it is late, double, or has a sample that is not a number."""
         n = samples.shape[1]
         after = first + n
-        if n > self._keep or (self._runs and first < self.origin):
+        if self._is_late(first, after):
+            self.late += 1
+            self._contradicted = None if self._is_known(first, samples) else after
+            return False
+        if first == self._contradicted and self._runs and self._runs[-1][1] == first:
             self.late += 1
             return False
-        if self.settled is not None and after <= self.settled:
-            self.late += 1
-            return False
-        if self._runs and first < self._runs[-1][1] and any(s < after and first < e for s, e in self._runs):
-            self.late += 1
-            return False
+        self._contradicted = None
         self._make_room(first, after)
         if not copy_finite(samples, self.data, first - self.origin):
             self.bad += 1
             return False
+        here = slice(first - self.origin, after - self.origin)
+        for row in range(len(self.between)):
+            other = self.data[(row + 1) % len(self.data), here]
+            np.subtract(self.data[row, here], other, out=self.between[row, here])
         if self._runs and self._runs[-1][1] == first:
             self._runs[-1] = (self._runs[-1][0], after)
         else:
             self._insert(first, after)
         if self.settled is None:
             self.settled = first
+        for start, end in saturated:
+            self.marks.add(first + start, first + end)
         return True
+
+    def _is_late(self, first: int, after: int) -> bool:
+        if after - first > self._keep or (self._runs and first < self.origin):
+            return True
+        if self.settled is not None and after <= self.settled:
+            return True
+        return bool(
+            self._runs and first < self._runs[-1][1] and any(s < after and first < e for s, e in self._runs)
+        )
+
+    def _is_known(self, first: int, samples: Float32) -> bool:
+        """Whether a block is there already, sample by sample."""
+        after = first + samples.shape[1]
+        at = first - self.origin
+        return self.has(first, after) and np.array_equal(self.data[:, at : after - self.origin], samples)
 
     def settle(self, now: int) -> list[Span]:
         """Decide what can be decided when the station is at sample ``now``; the gaps that ended.
@@ -105,6 +147,8 @@ class Track:
         self._runs.clear()
         self.settled = None
         self.gap_from = None
+        self.marks.clear()
+        self._contradicted = None
 
     def _make_room(self, first: int, after: int) -> None:
         if not self._runs:
@@ -115,8 +159,8 @@ class Track:
         origin = after - self._keep
         used = self.end
         if used > origin:
-            rest = self.data[:, origin - self.origin : used - self.origin].copy()
-            self.data[:, : rest.shape[1]] = rest
+            rest = self._all[:, origin - self.origin : used - self.origin].copy()
+            self._all[:, : rest.shape[1]] = rest
         self.origin = origin
         self._runs = [(max(start, origin), end) for start, end in self._runs if end > origin]
 

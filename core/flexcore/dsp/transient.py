@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from flexcore.dsp._transient import Envelope
 from flexcore.dsp.arrays import Float32
-from flexcore.dsp.events import PHASES
 from flexcore.model import Flag
+from flexcore.quantities import PHASES
 from flexcore.station import EventSettings
 
 
@@ -42,7 +42,8 @@ class Transient:
 class Transients:
     """The transients of one busbar's three voltages."""
 
-    def __init__(self, udin_v: float, settings: EventSettings) -> None:
+    def __init__(self, udin_v: float, settings: EventSettings, lines: tuple[str, ...] = PHASES) -> None:
+        self._lines = lines
         self._envelope = Envelope(udin_v * math.sqrt(2.0) * settings.transient_percent / 100.0)
 
     @property
@@ -72,15 +73,14 @@ class Transients:
         Raises:
             ValueError: ``data`` does not hold what is needed.
         """
-        return [_transient(run) for run in self._envelope.feed(data, origin, until, cycle)]
+        return [self._transient(run) for run in self._envelope.feed(data, origin, until, cycle)]
 
     def cut(self) -> list[Transient]:
         """End what is running because the samples end at :attr:`position`."""
         run = self._envelope.cut()
-        return [] if run is None else [_transient(run, ("gap",))]
+        return [] if run is None else [self._transient(run, ("gap",))]
 
-
-def _transient(run: tuple[int, int, float, int, int], flags: tuple[Flag, ...] = ()) -> Transient:
-    start, end, peak_v, phases, over = run
-    names = tuple(name for bit, name in enumerate(PHASES) if phases >> bit & 1)
-    return Transient(start, end, peak_v, over, names, flags)
+    def _transient(self, run: tuple[int, int, float, int, int], flags: tuple[Flag, ...] = ()) -> Transient:
+        start, end, peak_v, phases, over = run
+        names = tuple(name for bit, name in enumerate(self._lines) if phases >> bit & 1)
+        return Transient(start, end, peak_v, over, names, flags)

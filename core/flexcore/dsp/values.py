@@ -15,13 +15,15 @@ Over an interval of whole fundamental cycles (one 200-ms window, or the windows 
 - ``f``: number of cycles divided by their duration; None when the frequency was held (flag ``sync``).
 - ``thd``: root of the sum of the squares of subgroups 2 to 50 (or the highest the sampling rate gives)
   against the fundamental's (IEC 61000-4-7, THDS); ``tdd``: the same against the rated current.
-- ``u2``, ``u0``: negative and zero against positive sequence of the fundamental; ``i2``, ``i0`` likewise.
+- ``u2``, ``u0``: negative and zero against positive sequence of the fundamental of the voltages to earth;
+  ``i2``, ``i0`` likewise.
 - ``u_under``, ``u_over``: IEC 61000-4-30, 5.12, from the windows' RMS, in percent of Udin.
 - ``k``: sum of the squares of the harmonics weighted by their order squared, against the sum of the squares.
 - energies: mean power per direction and quadrant times the measured time.
 
 ``pf``, ``phi``, ``dpf`` are None where the voltage is below 2 % of Udin or the current is zero; ratios to a
-fundamental are None where that is below 1 % of what the instrument is declared for, or zero.
+fundamental are None where that is below 1 % of what the instrument is declared for, or zero. ``u2``, ``u0``
+and ``i2``, ``i0`` are None where the voltages turn the other way round (flag ``rotation``).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ import numpy as np
 from flexcore.dsp.arrays import Float64, numbers
 from flexcore.dsp.rows import CurrentRow, VoltageRow
 from flexcore.model import Flag
-from flexcore.quantities import PHASES, of_busbar, of_field
+from flexcore.quantities import PAIRS, PHASES, of_busbar, of_field
 
 Values = dict[str, float | None]
 Spectra = dict[str, tuple[float, ...]]
@@ -44,18 +46,20 @@ ANGLE_FLOOR = 0.02
 #: Fundamental voltage below which nothing is related to it, relative to Udin.
 RATIO_FLOOR = 0.01
 
+#: Square of the negative against the positive sequence above which no grid is that unbalanced (a short
+#: between two phases makes them equal): the phases are in another order.
+TURNED = 4.0
+
 _OF_WINDOWS = ("200ms", "3s", "10min", "2h")
-NO_VOLTAGE: dict[str, Values] = {
-    interval: {quantity.name: None for quantity in of_busbar(interval)} for interval in _OF_WINDOWS
+NO_VOLTAGE: dict[tuple[str, ...], dict[str, Values]] = {
+    lines: {interval: {q.name: None for q in of_busbar(interval, lines)} for interval in _OF_WINDOWS}
+    for lines in (PHASES, PAIRS)
 }
 NO_CURRENT: dict[str, Values] = {
     interval: {quantity.name: None for quantity in of_field(interval)} for interval in _OF_WINDOWS
 }
 
-_U = tuple(f"u_{x}_v" for x in PHASES)
-_U_MIN = tuple(f"u_min_{x}_v" for x in PHASES)
-_U_MAX = tuple(f"u_max_{x}_v" for x in PHASES)
-_THD_U = tuple(f"thd_u_{x}_percent" for x in PHASES)
+_U = {x: (f"u_{x}_v", f"u_min_{x}_v", f"u_max_{x}_v", f"thd_u_{x}_percent") for x in (*PHASES, *PAIRS)}
 _FIELD = tuple((f"i_{x}_a", f"p_{x}_w", f"q_{x}_var", f"s_{x}_va", f"pf_{x}", f"phi_{x}_deg") for x in PHASES)
 _THD_I = tuple(f"thd_i_{x}_percent" for x in PHASES)
 _DIGITS = 6
@@ -77,31 +81,49 @@ def voltage_values(
     lows: Sequence[float | None],
     highs: Sequence[float | None],
     udin_v: float,
+    lines: Sequence[str],
 ) -> Values:
-    """A busbar's quantities of every interval; ``lows`` and ``highs`` are of Urms(1/2), per phase, V."""
+    """A busbar's quantities of every interval; ``lows`` and ``highs`` are of Urms(1/2), per line, V."""
     base = numbers(row[: layout.fundamental + 3])
     floor = (RATIO_FLOOR * udin_v) ** 2
     values: Values = {"f_hz": f_hz}
-    for n in range(3):
-        values[_U[n]] = math.sqrt(base[n])
-    for n in range(3):
-        values[_U_MIN[n]] = lows[n]
-    for n in range(3):
-        values[_U_MAX[n]] = highs[n]
-    for n in range(3):
-        values[_THD_U[n]] = _percent(base[layout.distortion + n], base[layout.fundamental + n], floor)
-    positive, negative, zero = base[layout.sequences : layout.sequences + 3]
-    values["u2_percent"] = _percent(negative, positive, floor)
-    values["u0_percent"] = _percent(zero, positive, floor)
+    for n, x in enumerate(lines):
+        u, lowest, highest, thd = _U[x]
+        values[u] = math.sqrt(base[n])
+        values[lowest] = lows[n]
+        values[highest] = highs[n]
+        values[thd] = _percent(base[layout.distortion + n], base[layout.fundamental + n], floor)
     return values
 
 
-def long_voltage_values(layout: VoltageRow, row: Float64, udin_v: float) -> Values:
+def earth_values(layout: VoltageRow, row: Float64, earth_v: float, lines: Sequence[str]) -> Values:
+    """What only the voltages to earth tell: unbalance; and their RMS, where ``lines`` are between phases."""
+    base = numbers(row[: layout.sequences + 3])
+    positive, negative, zero = base[layout.sequences :]
+    floor = (RATIO_FLOOR * earth_v) ** 2
+    right = negative <= TURNED * positive
+    values: Values = {
+        "u2_percent": _percent(negative, positive, floor) if right else None,
+        "u0_percent": _percent(zero, positive, floor) if right else None,
+    }
+    if lines is not PHASES:
+        for n, x in enumerate(PHASES):
+            values[_U[x][0]] = math.sqrt(base[n])
+    return values
+
+
+def turned(layout: VoltageRow, row: Float64, earth_v: float) -> bool:
+    """Whether the phases of a busbar turn the other way round than they should."""
+    positive, negative = float(row[layout.sequences]), float(row[layout.sequences + 1])
+    return negative > max(TURNED * positive, (RATIO_FLOOR * earth_v) ** 2)
+
+
+def long_voltage_values(layout: VoltageRow, row: Float64, udin_v: float, lines: Sequence[str]) -> Values:
     """A busbar's quantities that are told from 3 s on, flicker not among them."""
     base = numbers(row[: layout.fundamental + 3])
     floor = (RATIO_FLOOR * udin_v) ** 2
     values: Values = {}
-    for n, x in enumerate(PHASES):
+    for n, x in enumerate(lines):
         values[f"u1_{x}_v"] = math.sqrt(base[layout.fundamental + n])
         under, over = math.sqrt(base[layout.under + n]), math.sqrt(base[layout.over + n])
         values[f"u_under_{x}_percent"] = max(0.0, 100.0 * (udin_v - under) / udin_v)

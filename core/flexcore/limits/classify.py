@@ -13,7 +13,8 @@ import msgspec
 
 from flexcore.limits.band import ROUNDING, Band, band_of
 from flexcore.limits.schema import LimitSet, Mark
-from flexcore.limits.vocabulary import LIVE_NAMES, channels
+from flexcore.limits.vocabulary import BETWEEN_PHASES, LIVE_NAMES, channels
+from flexcore.quantities import PHASES
 
 Level = Literal["acceptable", "near", "over", "not_judged"]
 #: ``of_limit`` the value is at ``percent`` of ``limit``; ``no_limit`` the set says nothing of this quantity;
@@ -59,10 +60,15 @@ class Classifier:
         self._name = limit_set.id
         self._near = limit_set.head.near_percent if near_percent is None else near_percent
         self._bands: dict[str, list[tuple[Band, str, float, Mark]]] = {}
+        kinds: list[tuple[tuple[str, ...], float]] = [(PHASES, udin_v)]
+        if limit_set.head.voltages == "phase_to_phase":
+            kinds.append((BETWEEN_PHASES, math.sqrt(3.0) * udin_v))
         for clause in limit_set.clauses:
-            entry = (band_of(clause, udin_v, nominal_hz), clause.id, clause.share_percent, clause.mark)
-            for name, _ in channels(clause.quantity):
-                self._bands.setdefault(name, []).append(entry)
+            for phases, declared_v in kinds if "{phase}" in clause.quantity else kinds[:1]:
+                band = band_of(clause, declared_v, nominal_hz)
+                for name, _ in channels(clause.quantity, phases):
+                    entry = (band, clause.id, clause.share_percent, clause.mark)
+                    self._bands.setdefault(name, []).append(entry)
 
     def classify(self, quantity: str, value: float | None) -> Classification:
         """The level of ``value`` of ``quantity`` (a name of one phase, ``f_hz`` too), in its unit."""

@@ -6,7 +6,7 @@ the plain one in memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexcore.limits.events import LimitDataError
-from flexcore.limits.vocabulary import INTERVAL_NS, Interval
+from flexcore.limits.vocabulary import INTERVAL_NS, Interval, phase_of
 
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -40,6 +40,9 @@ class Series:
 class Measurements(Protocol):
     """Where values come from."""
 
+    def phases(self, quantity: str, interval: Interval) -> Sequence[str]:
+        """The phases for which there are values of ``quantity``, which has ``{phase}`` in its name."""
+
     def series(self, quantity: str, interval: Interval) -> Series | None:
         """The values of ``quantity``, a name of one phase; None where it was not measured."""
 
@@ -49,6 +52,11 @@ class Recorded:
 
     def __init__(self, series: Mapping[tuple[str, Interval], Series]) -> None:
         self._series = dict(series)
+
+    def phases(self, quantity: str, interval: Interval) -> Sequence[str]:
+        """See :class:`Measurements`."""
+        found = (phase_of(quantity, name) for name, over in self._series if over == interval)
+        return [phase for phase in found if phase is not None]
 
     def series(self, quantity: str, interval: Interval) -> Series | None:
         """See :class:`Measurements`."""

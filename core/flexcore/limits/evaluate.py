@@ -6,6 +6,7 @@ is a UTC day, so no day has 23 or 25 hours.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from flexcore.limits._counting import count_clause
@@ -21,9 +22,20 @@ from flexcore.limits.outcome import (
     count_verdicts,
 )
 from flexcore.limits.percentile import allowed_outside, index_at, loads
-from flexcore.limits.schema import Clause, LimitSet
+from flexcore.limits.schema import Clause, LimitSet, Voltages
 from flexcore.limits.schemes import read_table
-from flexcore.limits.vocabulary import PERIOD_NS, Interval, Period, channels, measurand
+from flexcore.limits.vocabulary import (
+    BETWEEN_PHASES,
+    HOUR_NS,
+    INTERVAL_NS,
+    PERIOD_NS,
+    Interval,
+    Period,
+    channels,
+    is_between,
+    measurand,
+)
+from flexcore.quantities import PHASES
 
 FORMAT = 1
 
@@ -31,6 +43,8 @@ _ORDER: dict[Verdict, int] = {"pass": 0, "not_judged": 1, "fail": 2}
 
 #: A remainder shorter than this part of a period is no period of its own: the day that a leap year has more.
 _REMAINDER = 300
+#: A rule of a year may be judged over a week, as the file says; no rule over less than that.
+_LEAST_NS = PERIOD_NS["week"]
 
 
 def evaluate(
@@ -45,11 +59,13 @@ def evaluate(
 ) -> Evaluation:
     """Judge what ``data`` holds from ``start_ns`` to ``end_ns`` (UTC, nanoseconds since 1970).
 
-    Clauses in percent of Udin are judged against ``udin_v``. Without ``events`` the clauses about events are
-    not judged.
+    Clauses in percent of Udin are judged against ``udin_v``, the one between phase and neutral; voltages
+    between phases against the square root of three times it. Which of the two are judged, the set says and
+    what ``data`` has decides. Without ``events`` the clauses about events are not judged.
 
     A clause is not judged where less than the set's ``coverage_percent`` of its values are usable, that is
-    neither missing nor flagged, unless it fails whatever the others would have been. See
+    neither missing nor flagged, nor where the span is shorter than the period it speaks of (of a year, a
+    week is enough), unless it fails whatever the others would have been. See
     :mod:`flexcore.limits.percentile` for which value is compared.
 
     Raises:
@@ -68,10 +84,17 @@ def evaluate(
 
     span = (start_ns, end_ns)
     head = limit_set.head
-    clauses = tuple(
-        _judge(clause, band_of(clause, udin_v, nominal_hz), series, span, head.coverage_percent)
-        for clause in limit_set.clauses
-    )
+    bands = {
+        between: [
+            band_of(c, math.sqrt(3.0) * udin_v if between else udin_v, nominal_hz) for c in limit_set.clauses
+        ]
+        for between in (False, True)
+    }
+    clauses = []
+    for n, clause in enumerate(limit_set.clauses):
+        phases = _phases(clause, data, head.voltages)
+        band = bands[is_between(phases[0])][n]
+        clauses.append(_judge(clause, band, phases, series, span, head.coverage_percent))
     inside = () if events is None else [e for e in events.events if start_ns <= e.start_ns < end_ns]
     check_events(inside)
     watched = None if events is None else events.watched_percent
@@ -90,12 +113,13 @@ def evaluate(
         end_ns=end_ns,
         udin_v=udin_v,
         nominal_hz=nominal_hz,
+        voltages=head.voltages,
         coverage_percent=head.coverage_percent,
-        clauses=clauses,
+        clauses=tuple(clauses),
         events=counted,
         tables=tuple(count_in_table(read_table(name), inside) for name in names),
         left_out=limit_set.left_out,
-        counts=count_verdicts(clauses, counted),
+        counts=count_verdicts(tuple(clauses), counted),
     )
 
 
@@ -111,12 +135,24 @@ def periods(start_ns: int, end_ns: int, period: Period) -> list[tuple[int, int]]
 _SeriesOf = Callable[[str, Interval], Checked | None]
 
 
+def _phases(clause: Clause, data: Measurements, voltages: Voltages) -> Sequence[str]:
+    """The phases that are judged: a whole kind, so that one that was not measured is seen to be missing."""
+    found = data.phases(clause.quantity, clause.interval) if "{phase}" in clause.quantity else ()
+    between = voltages == "phase_to_phase" and any(is_between(phase) for phase in found)
+    return BETWEEN_PHASES if between else PHASES
+
+
 def _judge(
-    clause: Clause, band: Band, series: _SeriesOf, span: tuple[int, int], coverage: float
+    clause: Clause,
+    band: Band,
+    phases: Sequence[str],
+    series: _SeriesOf,
+    span: tuple[int, int],
+    coverage: float,
 ) -> ClauseOutcome:
     outcomes = tuple(
         _channel(clause, band, name, phase, series(name, clause.interval), span, coverage)
-        for name, phase in channels(clause.quantity)
+        for name, phase in channels(clause.quantity, phases)
     )
     worst = max(range(len(outcomes)), key=lambda n: _badness(outcomes[n]))
     row = measurand(clause.quantity)
@@ -131,6 +167,7 @@ def _judge(
         interval=clause.interval,
         period=clause.period,
         whole_period=span[1] - span[0] >= PERIOD_NS[clause.period],
+        between_phases=is_between(outcomes[0].phase),
         share_percent=clause.share_percent,
         lower=band.lower,
         upper=band.upper,
@@ -161,20 +198,33 @@ def _channel(
     coverage: float,
 ) -> ChannelOutcome:
     if series is None:
-        reason = Reason(key="no_series")
+        step = INTERVAL_NS[clause.interval]
+        # of a span that holds no interval, nothing was to be measured
+        fits = span[1] // step > -(-span[0] // step)
+        reason = Reason(key="no_series" if fits else "no_interval")
         return ChannelOutcome(quantity=name, phase=phase, verdict="not_judged", reason=reason)
     parts = [
-        _part(clause, band, name, phase, series.cut(start, end), start, coverage)
+        _part(clause, band, name, phase, series.cut(start, end), (start, end), coverage)
         for start, end in periods(*span, clause.period)
     ]
     return parts[0] if len(parts) == 1 else _together(parts)
 
 
 def _part(
-    clause: Clause, band: Band, name: str, phase: str | None, cut: Cut, start_ns: int, coverage: float
+    clause: Clause,
+    band: Band,
+    name: str,
+    phase: str | None,
+    cut: Cut,
+    span: tuple[int, int],
+    coverage: float,
 ) -> ChannelOutcome:
     """One period of one channel."""
     count = cut.values.size
+    start_ns = span[0]
+    length_ns, needed_ns = span[1] - span[0], min(PERIOD_NS[clause.period], _LEAST_NS)
+    short = length_ns < needed_ns - needed_ns // _REMAINDER
+    too_short = Reason(key="short_period", value=length_ns / HOUR_NS, limit=needed_ns / HOUR_NS)
     covered = min(100.0, 100.0 * count / cut.expected) if cut.expected else 0.0
     if count == 0:
         none_there = cut.expected == 0
@@ -184,6 +234,8 @@ def _part(
             verdict="not_judged",
             reason=Reason(key="no_interval")
             if none_there
+            else too_short
+            if short
             else Reason(key="coverage", value=0.0, limit=coverage),
             expected=cut.expected,
             flagged=cut.flagged,
@@ -198,10 +250,15 @@ def _part(
     reason: Reason | None = None
     enough = covered >= coverage
     # With too few values a verdict stands only if the missing ones could not have changed it.
-    basis = count if enough else max(count, cut.expected)
+    basis = count if enough and not short else max(count, cut.expected)
+    if short:
+        basis = max(basis, needed_ns // INTERVAL_NS[clause.interval])
     if outside > allowed_outside(basis, clause.share_percent):
         verdict = "fail"
         reason = Reason(key="outside", value=within_percent, limit=clause.share_percent)
+    elif short:
+        verdict = "not_judged"
+        reason = too_short
     elif not enough:
         verdict = "not_judged"
         reason = Reason(key="coverage", value=covered, limit=coverage)
@@ -230,8 +287,12 @@ def _part(
 
 
 def _together(parts: Sequence[ChannelOutcome]) -> ChannelOutcome:
-    """Several periods of one channel as one outcome."""
-    decides = max(parts, key=_badness)
+    """Several periods of one channel as one outcome.
+
+    A remainder that is too short to be judged keeps the whole periods before it from nothing.
+    """
+    judged = [part for part in parts if part.reason is None or part.reason.key != "short_period"]
+    decides = max(judged or parts, key=_badness)
     seen = [part for part in parts if part.worst_percent is not None]
     worst = max(seen, key=lambda part: part.worst_percent or 0.0, default=decides)
     expected = sum(part.expected for part in parts)

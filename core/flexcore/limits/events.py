@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 
@@ -31,6 +31,27 @@ class SupplyEvent(NamedTuple):
     duration_s: float
     residual_percent: float
     type: EventType
+
+
+def supply_event(
+    kind: str,
+    start_ns: int,
+    duration_s: float,
+    extreme_v: float | None,
+    reference_v: float | None,
+    detail: Mapping[str, float],
+) -> SupplyEvent | None:
+    """An event of the instrument as it is counted; None where it is none that a standard counts.
+
+    Of the two durations that the instrument tells, counted is the one by the stamps of IEC 61000-4-30
+    (``iec_duration_s``), where it is there: the tables are made of those.
+    """
+    found = next((known for known in get_args(EventType) if known == kind), None)
+    if found is None or extreme_v is None or not reference_v:
+        return None
+    return SupplyEvent(
+        start_ns, detail.get("iec_duration_s", duration_s), 100.0 * abs(extreme_v) / reference_v, found
+    )
 
 
 @dataclass(frozen=True, slots=True)

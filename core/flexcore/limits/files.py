@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def limit_sets() -> tuple[str, ...]:
 def read_limit_set(name_or_path: str | Path) -> LimitSet:
     """A shipped limit set by its name, or the one in a file: a path, or a text that ends in ``.toml``.
 
+    A name without its years (``en50160-lv``) is the newest of that name.
+
     Raises:
         SettingsError: one line with the file, the key and what was expected.
     """
@@ -29,11 +32,29 @@ def read_limit_set(name_or_path: str | Path) -> LimitSet:
         path = Path(name_or_path)
         return parse_limit_set(read_toml_text(path), str(path))
     names = limit_sets()
-    if name_or_path not in names:
+    name = newest(name_or_path, names)
+    if name is None:
         refuse(
             name_or_path[:80], "(name)", f"expected one of {', '.join(names)}, or a file that ends in .toml"
         )
-    return parse_limit_set(read_toml_text(_SETS / f"{name_or_path}.toml"), f"{name_or_path}.toml")
+    return parse_limit_set(read_toml_text(_SETS / f"{name}.toml"), f"{name}.toml")
+
+
+def newest(name: str, names: Iterable[str]) -> str | None:
+    """``name`` itself where it is one of ``names``, else the one with the latest years behind it.
+
+    ``en50160-lv-2010-a1-2015`` is newer than ``en50160-lv-2010``: years are compared in their order, and an
+    amendment comes after what it amends.
+    """
+    found: list[tuple[list[int], str]] = []
+    for full in names:
+        if full == name:
+            return name
+        edition = full.removeprefix(f"{name}-")
+        if edition != full and edition[:4].isdecimal():
+            years = [int(part) for part in edition.split("-") if len(part) == 4 and part.isdecimal()]
+            found.append((years, full))
+    return max(found)[1] if found else None
 
 
 def parse_limit_set(text: str, file: str = "limits.toml") -> LimitSet:

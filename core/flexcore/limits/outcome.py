@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from flexcore.limits.events import TableCount
-from flexcore.limits.schema import EventType, LeftOut, Mark
+from flexcore.limits.schema import EventType, LeftOut, Mark, Voltages
 from flexcore.limits.vocabulary import Interval, Period
 
 Verdict = Literal["pass", "fail", "not_judged"]
@@ -16,10 +16,19 @@ Verdict = Literal["pass", "fail", "not_judged"]
 #: Why a verdict is what it is; ``value`` and ``limit`` of the :class:`Reason` say, per key:
 #: ``outside`` the share of values within, and the share asked (percent); ``events`` events per year, and
 #: allowed; ``coverage`` usable share and the least asked (percent); ``short_span`` length of the span and
-#: the length the rule needs (days); ``no_series`` the quantity was not measured; ``no_interval`` no whole
-#: interval lies in the span; ``no_events`` no events were given; ``informative`` the clause has no limit.
+#: the length the rule needs (days); ``short_period`` the same in hours; ``no_series`` the quantity was not
+#: measured; ``no_interval`` no whole interval lies in the span; ``no_events`` no events were given;
+#: ``informative`` the clause has no limit.
 ReasonKey = Literal[
-    "outside", "events", "coverage", "short_span", "no_series", "no_interval", "no_events", "informative"
+    "outside",
+    "events",
+    "coverage",
+    "short_span",
+    "short_period",
+    "no_series",
+    "no_interval",
+    "no_events",
+    "informative",
 ]
 
 
@@ -65,8 +74,8 @@ class ChannelOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class ClauseOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """A clause for all its phases; ``lower`` and ``upper`` are in ``unit``.
 
-    ``whole_period`` is false where the span is shorter than the period the rule speaks of: the verdict is
-    then one over the span.
+    ``whole_period`` is false where the span is shorter than the period the rule speaks of: the verdict, where
+    there is one, is then one over the span. ``between_phases``: of voltages between phases.
     """
 
     id: str
@@ -79,6 +88,7 @@ class ClauseOutcome(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval
     period: Period
     whole_period: bool
+    between_phases: bool
     share_percent: float
     lower: float | None
     upper: float | None
@@ -143,6 +153,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     end_ns: int
     udin_v: float
     nominal_hz: float
+    voltages: Voltages
     coverage_percent: float
     clauses: tuple[ClauseOutcome, ...]
     events: tuple[EventOutcome, ...]

@@ -19,6 +19,7 @@ Percent = Annotated[float, Meta(gt=0.0, le=100.0)]
 #: Where the numbers of a clause come from. ``S``: a public source was read. ``r``: remembered, not confirmed.
 #: It speaks of the limits; clause numbers are a help for whoever has the standard at hand.
 Mark = Literal["S", "r"]
+Voltages = Literal["phase_to_neutral", "phase_to_phase"]
 EventType = Literal["dip", "swell", "interruption", "rvc"]
 
 
@@ -108,6 +109,8 @@ class SetHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``version`` counts changes of the file, ``standard`` names the edition. Below ``coverage_percent`` of
     usable values a clause is not judged; from ``near_percent`` of a limit on a live value is "near".
+    ``voltages`` are those that the standard speaks of: where it is ``phase_to_phase`` they are judged against
+    the voltage declared between phases, and those to neutral only where the busbar gives no others.
     """
 
     id: Identifier
@@ -116,6 +119,7 @@ class SetHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     title_en: Title
     standard: Title
     voltage: Literal["lv", "mv"]
+    voltages: Voltages = "phase_to_neutral"
     coverage_percent: Percent = 90.0
     near_percent: Percent = 80.0
     tables: tuple[Identifier, ...] = ()

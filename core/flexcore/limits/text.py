@@ -15,13 +15,18 @@ from flexcore.limits.outcome import ChannelOutcome, ClauseOutcome, Evaluation, E
 from flexcore.limits.vocabulary import DAY_NS, SECOND_NS
 
 Language = Literal["nl", "en"]
+#: What times are of: UTC; a recording's clock, whose zone nobody knows; nothing but its first sample.
+Clock = Literal["utc", "file", "start"]
 
 _RIGHT = frozenset({3, 4, 5, 8, 9, 10, 11, 12})
 
 
-def render(evaluation: Evaluation, language: Language = "nl", *, phases: bool = False) -> str:
-    """``evaluation`` as lines of text; every time is UTC."""
-    words = WORDS[language]
+def render(
+    evaluation: Evaluation, language: Language = "nl", *, phases: bool = False, clock: Clock = "utc"
+) -> str:
+    """``evaluation`` as lines of text; ``clock`` says what its times are of."""
+    told = WORDS[language]
+    words = {**told, "at": told["at"].format(clock=told[clock]), "clock": clock}
     blocks = [_head(evaluation, language, words)]
     if evaluation.clauses:
         blocks.append(_clauses(evaluation, language, words, phases))
@@ -37,11 +42,14 @@ def render(evaluation: Evaluation, language: Language = "nl", *, phases: bool = 
 def _head(evaluation: Evaluation, language: Language, words: Words) -> str:
     e, counts = evaluation, evaluation.counts
     title = e.title_nl if language == "nl" else e.title_en
-    days = _number((e.end_ns - e.start_ns) / DAY_NS, words)
+    days = (e.end_ns - e.start_ns) / DAY_NS
+    length = f"{_number(days, words)} {words['days']}"
+    if days < 1.0:
+        length = f"{_number(24.0 * days, words)} {words['hours']}"
     return "\n".join(
         (
             f"{title} ({e.limit_set}, {words['version']} {e.version}; {e.standard})",
-            f"{_when(e.start_ns)} - {_when(e.end_ns)} UTC, {days} {words['days']}; "
+            f"{_when(e.start_ns, words)} - {_when(e.end_ns, words)} {words[words['clock']]}, {length}; "
             f"Udin {_number(e.udin_v, words)} V, {_number(e.nominal_hz, words)} Hz",
             f"{counts.passed} {words['pass']}, {counts.failed} {words['fail']}, "
             f"{counts.not_judged} {words['not_judged']}",
@@ -53,24 +61,18 @@ def _clauses(evaluation: Evaluation, language: Language, words: Words, phases: b
     columns = ("verdict", "clause", "phase", "limit", "value", "worst", "at", "period",
                "evaluated", "flagged", "missing", "coverage", "outside")  # fmt: skip
     lines = [tuple(words[name] for name in columns)]
-    whys: list[str] = []
+    whys: dict[str, list[str]] = {}
     for clause in evaluation.clauses:
         title = (clause.title_nl if language == "nl" else clause.title_en) + _mark(clause.mark)
         for outcome in clause.channels if phases else (clause.worst,):
             lines.append(_line(clause, outcome, title, words))
         why = clause.worst.reason
-        if why is not None and why.key != "no_series":
-            whys.append(f"  {title}: {_reason(why, words)}")
-    absent = [clause.quantity for clause in evaluation.clauses if _is_absent(clause)]
-    if absent:
-        whys.append(f"  {words['no_series']}: {', '.join(dict.fromkeys(absent))}")
+        if why is not None:
+            named = clause.quantity if why.key == "no_series" else title
+            whys.setdefault(_reason(why, words), []).append(named)
     text = _aligned(lines)
-    return f"{text}\n{words['why']}:\n" + "\n".join(whys) if whys else text
-
-
-def _is_absent(clause: ClauseOutcome) -> bool:
-    reason = clause.worst.reason
-    return reason is not None and reason.key == "no_series"
+    told = [f"  {_some(list(dict.fromkeys(names)))}: {why}" for why, names in whys.items()]
+    return f"{text}\n{words['why']}:\n" + "\n".join(told) if told else text
 
 
 def _line(clause: ClauseOutcome, outcome: ChannelOutcome, title: str, words: Words) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def _line(clause: ClauseOutcome, outcome: ChannelOutcome, title: str, words: Wor
         limit,
         _number(outcome.percentile, words),
         _number(outcome.worst, words),
-        _when(outcome.worst_ns) if outcome.worst_ns is not None else "-",
+        _when(outcome.worst_ns, words) if outcome.worst_ns is not None else "-",
         words[clause.period] if clause.whole_period else f"< {words[clause.period]}",
         str(outcome.evaluated),
         str(outcome.flagged),
@@ -115,7 +117,7 @@ def _events(events: tuple[EventOutcome, ...], language: Language, words: Words) 
                 str(event.count),
                 allowed,
                 "-" if event.worst_percent is None else f"{_number(event.worst_percent, words)} %",
-                "-" if event.worst_ns is None else _when(event.worst_ns),
+                "-" if event.worst_ns is None else _when(event.worst_ns, words),
                 "-" if event.longest_s is None else f"{_number(event.longest_s, words)} s",
                 _reason(event.reason, words) if event.reason else "",
             )
@@ -148,6 +150,10 @@ def _notes(evaluation: Evaluation, language: Language, words: Words) -> str:
         if note:
             notes.setdefault(note, []).append(clause.id)
     lines = [f"  {_some(ids)}: {note}" for note, ids in notes.items()]
+    if evaluation.voltages == "phase_to_phase" and any(
+        clause.worst.phase is not None and not clause.between_phases for clause in evaluation.clauses
+    ):
+        lines.append(f"  {words['neutral_note']}")
     if any(not judged.whole_period for judged in evaluation.clauses):
         lines.append(f"  {words['short_note']}")
     if any(clause.mark == "r" for clause in clauses):
@@ -184,7 +190,10 @@ def _number(value: float | None, words: Words) -> str:
     return text.replace(".", words["point"])
 
 
-def _when(time_ns: int) -> str:
+def _when(time_ns: int, words: Words) -> str:
+    if words["clock"] == "start":
+        minutes, seconds = divmod(time_ns // SECOND_NS, 60)
+        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     return datetime.fromtimestamp(time_ns // SECOND_NS, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -1,12 +1,14 @@
 """The quantities that a clause may speak of, what their values are given in, and their intervals.
 
 A name holds ``{phase}`` where there is one value per phase and ``{order}`` where there is one per harmonic
-(two digits, 02 to 50). Names are those of :mod:`flexcore.quantities` and of the instrument.
+(two digits, 02 to 50). A phase is one against neutral (``l1``) or two against each other (``l12``). Names are
+those of :mod:`flexcore.quantities` and of the instrument.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,10 +27,14 @@ INTERVAL_NS: dict[Interval, int] = {
     "10min": 600 * SECOND_NS,
     "2h": 7200 * SECOND_NS,
 }
-DAY_NS = 86_400 * SECOND_NS
+HOUR_NS = 3600 * SECOND_NS
+DAY_NS = 24 * HOUR_NS
 PERIOD_NS: dict[Period, int] = {"day": DAY_NS, "week": 7 * DAY_NS, "year": 365 * DAY_NS}
 
 MIN_ORDER, MAX_ORDER = 2, 50
+#: What ``{phase}`` may stand for where voltages are between phases.
+BETWEEN_PHASES = ("l12", "l23", "l31")
+_PHASE = "l(?:[123]|12|23|31)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ MEASURANDS: tuple[Measurand, ...] = (
 LIVE_NAMES = {"f_hz": "f_10s_hz"}
 
 _HOLES = {
-    "{phase}": r"(?:l[123]|\{phase\})",
+    "{phase}": rf"(?:{_PHASE}|\{{phase\}})",
     "{order}": r"(?:0[2-9]|[1-4][0-9]|50)",
     "{n}": r"[1-9][0-9]?",
 }
@@ -88,8 +94,20 @@ def measurand(quantity: str) -> Measurand | None:
     return None
 
 
-def channels(quantity: str) -> tuple[tuple[str, str | None], ...]:
+def channels(quantity: str, phases: Sequence[str] = PHASES) -> tuple[tuple[str, str | None], ...]:
     """(name, phase) of every value that ``quantity`` stands for; phase is None where it names none."""
     if "{phase}" not in quantity:
         return ((quantity, None),)
-    return tuple((quantity.replace("{phase}", phase), phase) for phase in PHASES)
+    return tuple((quantity.replace("{phase}", phase), phase) for phase in phases)
+
+
+def phase_of(quantity: str, name: str) -> str | None:
+    """The phase for which ``quantity`` reads ``name``; None where it never does."""
+    head, hole, tail = quantity.partition("{phase}")
+    phase = name.removeprefix(head).removesuffix(tail)
+    return phase if hole and re.fullmatch(_PHASE, phase) and f"{head}{phase}{tail}" == name else None
+
+
+def is_between(phase: str | None) -> bool:
+    """Whether a voltage of this phase is one between two phases."""
+    return phase in BETWEEN_PHASES

@@ -78,7 +78,7 @@ def phase_equivalents_a(cable: Cable, load: HarmonicLoad) -> tuple[float, float,
     weights = order_weights(cable, load.frequency_hz)
     result = []
     for rms, spectrum in zip(load.rms_a, load.spectrum_a, strict=True):
-        squares = np.nan_to_num(spectrum, nan=0.0) ** 2
+        squares = np.where(np.isnan(spectrum), 0.0, spectrum * spectrum)
         total = float(squares.sum())
         factor = float(weights @ squares) / total if total > 0.0 else 1.0
         result.append(float(rms) * math.sqrt(factor))

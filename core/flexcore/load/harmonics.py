@@ -90,14 +90,18 @@ class HarmonicLoad:
             return "missing_spectrum"
         if np.isnan(spectrum[1 : required_order + 1]).any():
             return "missing_orders"
-        rss = math.sqrt(float(np.nansum(spectrum**2)))
+        rss = math.sqrt(float(_known_squares(spectrum).sum()))
         if not _RSS_BELOW * rms <= rss <= _RSS_ABOVE * rms:
             return "inconsistent_spectrum"
         return None
 
 
+def _known_squares(spectrum_a: Array) -> Array:
+    return np.where(np.isnan(spectrum_a), 0.0, spectrum_a * spectrum_a)
+
+
 def _squares(spectrum_a: Array) -> Array:
-    squares = np.nan_to_num(spectrum_a, nan=0.0) ** 2
+    squares = _known_squares(spectrum_a)
     squares[0] = 0.0
     return squares
 

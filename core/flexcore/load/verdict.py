@@ -127,6 +127,13 @@ class Assessment:
         return next((f.verdict for f in self.findings if f.verdict != "not_judged"), "not_judged")
 
 
+def heaviness(assessment: Assessment) -> tuple[int, float]:
+    """To compare judgements of one component in time: the verdict on what could be judged, then the highest
+    percentage of any limit."""
+    percents = [f.reason.percent for f in assessment.findings if f.reason.percent is not None]
+    return -_RANK[assessment.judged], max(percents, default=0.0)
+
+
 def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:
     """Sorted by verdict, then by percent of the limit; equals keep their order."""
     return tuple(sorted(findings, key=lambda f: (_RANK[f.verdict], -(f.reason.percent or 0.0))))

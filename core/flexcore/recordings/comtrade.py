@@ -6,6 +6,7 @@ cannot join them, and the longest is what a person wants to see.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from flexcore.recordings.recording import Channel, Recording, Side, Values
 from flexcore.recordings.timing import even_rate
 
 _SIDES: dict[str, Side] = {"P": "primary", "S": "scaled", "": "unknown"}
+#: The largest raw value that each format holds, besides the one that stands for "no data".
+_WIDEST = {"ASCII": 99998.0, "BINARY": 32767.0, "BINARY32": 2147483647.0}
 #: The time stamps may differ from the header's rate by their own rounding, not by more.
 _RATE_TOLERANCE = 0.01
 
@@ -66,7 +69,7 @@ def read_comtrade(file: Path, rate_hz: Fraction | None = None) -> Recording:
     values = values[:, first:after]
     channels = []
     for row, analog in enumerate(header.analogs):
-        channels.append(_channel(analog, values[row], header))
+        channels.append(_channel(analog, header))
         with np.errstate(over="ignore", invalid="ignore"):
             values[row] = (values[row] * analog.a + analog.b) * analog.ratio
         if np.isinf(values[row]).any():
@@ -85,11 +88,12 @@ def read_comtrade(file: Path, rate_hz: Fraction | None = None) -> Recording:
     )
 
 
-def _channel(analog: Analog, raw: Values, header: Header) -> Channel:
-    clipped = 0
-    if analog.low is not None and analog.high is not None and header.data_format != "FLOAT32":
-        ends = (raw <= analog.low) | (raw >= analog.high)
-        clipped = int(np.count_nonzero(ends[2:] & ends[1:-1] & ends[:-2]))
+def _channel(analog: Analog, header: Header) -> Channel:
+    widest = _WIDEST.get(header.data_format, math.inf)
+    low = -widest if analog.low is None else max(analog.low, -widest)
+    high = widest if analog.high is None else min(analog.high, widest)
+    ends = sorted((end * analog.a + analog.b) * analog.ratio for end in (low, high))
+    told = header.data_format != "FLOAT32" and all(math.isfinite(end) for end in ends)
     return Channel(
         number=analog.number,
         name=analog.name,
@@ -100,7 +104,7 @@ def _channel(analog: Analog, raw: Values, header: Header) -> Channel:
         side=_SIDES[analog.side],
         ratio=analog.ratio,
         step=0.0 if header.data_format == "FLOAT32" else abs(analog.a * analog.ratio),
-        clipped=clipped,
+        ends=(ends[0], ends[1]) if told and ends[0] < ends[1] else None,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from flexcore.recordings.archive import read_archive
+from flexcore.recordings.clipping import clipped_spans
 from flexcore.recordings.comtrade import read_comtrade
 from flexcore.recordings.faults import MAX_RATE_HZ, fail
 from flexcore.recordings.recording import Recording
@@ -47,4 +49,12 @@ def read_recording(file: Path, rate_hz: float | Fraction | None = None) -> Recor
     for channel, values in zip(recording.channels, recording.values, strict=True):
         if values.size and max(np.fmax.reduce(values), -np.fmin.reduce(values)) > _ABSURD:
             fail(file, f"channel {channel.number}", "expected values of a power system, got some above 1e15")
-    return recording
+    saturated = tuple(
+        clipped_spans(np.asarray(values), channel.ends, channel.step)
+        for channel, values in zip(recording.channels, recording.values, strict=True)
+    )
+    channels = tuple(
+        replace(channel, clipped=int((spans[:, 1] - spans[:, 0]).sum()))
+        for channel, spans in zip(recording.channels, saturated, strict=True)
+    )
+    return replace(recording, channels=channels, saturated=saturated)

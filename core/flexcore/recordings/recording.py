@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
+#: First index and index after the last of stretches of samples, (k, 2).
+Spans = npt.NDArray[np.int64]
 
 #: What a channel's values stand for after reading. ``primary`` where the file says so or gives the ratio.
 Side = Literal["primary", "scaled", "unknown"]
@@ -22,8 +24,8 @@ class Channel:
     ``component`` is what the file calls the part of the plant (COMTRADE's ccbm). ``skew_us``: its samples
     were taken so much after the recording's instants; it is told and not applied. ``side`` is ``scaled``
     where the file holds secondary values and ``ratio`` was applied. ``step`` is the smallest step that the
-    file can tell, in ``unit`` (0: not known); ``clipped`` the number of samples at the end of its range, the
-    first two of each row of them not counted: a peak may touch it.
+    file can tell, in ``unit`` (0: not known); ``ends`` those of its range, where the file tells them;
+    ``clipped`` the number of samples in :attr:`Recording.saturated`.
     """
 
     number: int
@@ -35,6 +37,7 @@ class Channel:
     side: Side = "unknown"
     ratio: float = 1.0
     step: float = 0.0
+    ends: tuple[float, float] | None = None
     clipped: int = 0
 
 
@@ -45,7 +48,8 @@ class Recording:
     What is missing in the data is not-a-number. ``rate_hz`` is exact. ``start_ns`` is the file's own clock
     at sample 0, in nanoseconds since 1970 as if that clock showed UTC (None: the file does not say);
     ``zone_s`` is how much that clock is ahead of UTC (None: not said). ``notes`` are what the reader had to
-    decide, one line each.
+    decide, one line each. ``saturated`` are, per channel, the samples at which the signal left the recorder's
+    range (:mod:`flexcore.recordings.clipping`); empty where nobody has looked.
     """
 
     source: str
@@ -58,6 +62,7 @@ class Recording:
     start_ns: int | None = None
     zone_s: int | None = None
     notes: tuple[str, ...] = ()
+    saturated: tuple[Spans, ...] = ()
 
     @property
     def count(self) -> int:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from flexcore import topics
 from flexcore.errors import StoreError
@@ -15,7 +14,9 @@ from flexcore.model import Event, Measurement
 from flexcore.payloads import PayloadError, decode_event, decode_measurement
 from flexcore.quantities import of_busbar, of_field
 from flexcore.services._backlog import Backlog
+from flexcore.services.health import Alarms
 from flexcore.station import Busbar, Station
+from flexcore.store.averages import LENGTHS_S, ORDERS, kept_spectra
 from flexcore.store.gaps import Change, GapTracker
 from flexcore.store.schema import FILE, StoreBrokenError, StoreFullError, set_aside
 from flexcore.store.writer import Limits, Store
@@ -30,21 +31,18 @@ RESET_TOLD_S = 3600.0
 VALUES_LIMIT = 10_000
 EVENTS_LIMIT = 5_000
 BATCH = 1_000
+AVERAGES_BATCH = 100
 #: 2000 to 2100: what lies outside is not a time of ours.
 PLAUSIBLE_NS = range(946_684_800 * 10**9, 4_102_444_800 * 10**9)
-INTERVAL_LIMIT_NS = 60 * 10**9
+#: Longest of each interval that is believed.
+INTERVAL_LIMITS_NS = {"3s": 60 * 10**9, "10s": 60 * 10**9, "10min": 660 * 10**9, "2h": 7260 * 10**9}
+#: Of 10 min and 2 h; 13 elements fill this in a day. With spectra it takes some 30 MB.
+AVERAGES_LIMIT = 2_000
+SPECTRA_LIMIT = 64
 ID_LIMIT = 120
 DETAIL_LIMIT = 32
 
 _log = logging.getLogger(__name__)
-
-
-class Alarms(Protocol):
-    """Where trouble is told; a :class:`~flexcore.services.service.Service` is one."""
-
-    def raise_alarm(self, code: str, detail: str = "") -> None: ...
-
-    def clear_alarm(self, code: str) -> None: ...
 
 
 class Recorder:
@@ -68,14 +66,19 @@ class Recorder:
         self._limits = limits
         self._alarms = alarms
         self._announce = announce
+        self._elements = frozenset(e.id for e in station.elements)
+        #: By interval and element; what a field has nothing to say of (10 s) is not there.
         self._names = {
-            e.id: tuple(q.name for q in (of_busbar if isinstance(e, Busbar) else of_field)("3s"))
+            (interval, e.id): names
+            for interval in INTERVAL_LIMITS_NS
             for e in station.elements
+            if (names := tuple(q.name for q in (of_busbar if isinstance(e, Busbar) else of_field)(interval)))
         }
-        self._known = {element: frozenset(names) for element, names in self._names.items()}
+        self._known = {key: frozenset(names) for key, names in self._names.items()}
         self._store: Store | None = None
         self._tracker = GapTracker({}, ())
         self._values: Backlog[Measurement] = Backlog(VALUES_LIMIT)
+        self._averages: Backlog[Measurement] = Backlog(AVERAGES_LIMIT)
         self._events: Backlog[Event] = Backlog(EVENTS_LIMIT)
         self._dropped_of: set[str] = set()
         self._trouble: dict[str, tuple[str, str]] = {}
@@ -83,7 +86,7 @@ class Recorder:
         self._next_tidy_s: float | None = None
         self._now_s = 0.0
         self._reset_told_until_s: float | None = None
-        self._foreign = self._rows = self._event_rows = self._gap_rows = 0
+        self._foreign = self._rows = self._average_rows = self._event_rows = self._gap_rows = 0
         #: Set when an event waits, which is written at once.
         self.wake = threading.Event()
 
@@ -92,39 +95,48 @@ class Recorder:
         """For health."""
         return {
             "rows": self._rows,
+            "averages": self._average_rows,
             "events": self._event_rows,
             "gap_rows": self._gap_rows,
-            "waiting": len(self._values) + len(self._events),
-            "dropped": self._values.dropped + self._events.dropped,
+            "waiting": len(self._values) + len(self._averages) + len(self._events),
+            "dropped": self._values.dropped + self._averages.dropped + self._events.dropped,
             "foreign": self._foreign,
         }
 
     # --- on the bus's thread --------------------------------------------------------------------------
 
     def hear_values(self, topic: str, payload: bytes) -> None:
-        """A 3-s message; one that is not ours is counted and forgotten."""
+        """A message of 3 s, 10 s, 10 min or 2 h; one that is not ours is counted and forgotten."""
         try:
             parts = topics.parts(topic)
-            if len(parts) != 3 or parts[:2] != ("pq", "3s") or parts[2] not in self._names:
-                raise PayloadError(f"{topic}: expected a 3-s topic of an element of this station")
-            element = parts[2]
-            m = decode_measurement(element, "3s", payload)
-            if m.start_ns not in PLAUSIBLE_NS or not 0 < m.duration_ns <= INTERVAL_LIMIT_NS:
+            if len(parts) != 3 or parts[0] != "pq" or (parts[1], parts[2]) not in self._names:
+                raise PayloadError(f"{topic}: expected a topic of an element of this station")
+            interval, element = parts[1], parts[2]
+            m = decode_measurement(element, interval, payload)
+            if m.start_ns not in PLAUSIBLE_NS or not 0 < m.duration_ns <= INTERVAL_LIMITS_NS[interval]:
                 raise PayloadError(f"{topic}: expected a time of this century")
-            if not self._known[element].issuperset(m.values):
+            if not self._known[interval, element].issuperset(m.values):
                 raise PayloadError(f"{topic}: expected quantities of this element")
+            if len(m.spectra) > SPECTRA_LIMIT:
+                raise PayloadError(f"{topic}: expected at most {SPECTRA_LIMIT} spectra")
         except PayloadError as error:
             self._refuse(error)
             return
         # All of the element's quantities in their one order: one layout in the store.
-        values = {name: m.values.get(name) for name in self._names[element]}
-        self._values.put(Measurement(element, "3s", m.start_ns, m.duration_ns, values, m.flags))
+        values = {name: m.values.get(name) for name in self._names[interval, element]}
+        if interval not in LENGTHS_S:
+            self._values.put(Measurement(element, interval, m.start_ns, m.duration_ns, values, m.flags))
+            return
+        spectra = {name: m.spectra.get(name, ())[:ORDERS] for name in kept_spectra(m.spectra)}
+        self._averages.put(
+            Measurement(element, interval, m.start_ns, m.duration_ns, values, m.flags, m.coverage, spectra)
+        )
 
     def hear_event(self, topic: str, payload: bytes) -> None:
         """An event message; one that is not ours is counted and forgotten."""
         try:
             event = decode_event(payload)
-            if topics.parts(topic) != ("event", event.type) or event.element not in self._names:
+            if topics.parts(topic) != ("event", event.type) or event.element not in self._elements:
                 raise PayloadError(f"{topic}: expected an event of an element of this station")
             if event.start_ns not in PLAUSIBLE_NS or not 0 < len(event.id) <= ID_LIMIT:
                 raise PayloadError(
@@ -166,6 +178,7 @@ class Recorder:
         if self._store is not None and now_s >= self._next_values_s:
             self._next_values_s = now_s + COMMIT_S
             self._attempt("values", self._write_values)
+            self._attempt("averages", self._write_averages)
         if self._next_tidy_s is None:
             self._next_tidy_s = now_s + TIDY_S / 2
         if self._store is not None and now_s >= self._next_tidy_s:
@@ -178,6 +191,8 @@ class Recorder:
             self._attempt("events", self._write_events)
         if self._store is not None:
             self._attempt("values", self._write_values)
+        if self._store is not None:
+            self._attempt("averages", self._write_averages)
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -263,23 +278,35 @@ class Recorder:
     def _write_values(self) -> None:
         while self._store is not None:
             mark, values = self._values.first(BATCH)
-            self._dropped_of.update(m.element for m in self._values.take_dropped())
+            self._dropped_of.update(m.element for m in self._values.take_dropped() if m.interval == "3s")
             if not values:
                 return
             tracker = self._tracker.copy()
             changes: list[Change] = []
-            for m in values:
+            threes = [m for m in values if m.interval == "3s"]
+            for m in threes:
                 changes += tracker.follow(m, dropped=m.element in self._dropped_of)
             with self._poison(self._values, mark):
                 self._store.add_values(values, changes)
             self._values.forget(mark)
             self._tracker = tracker
-            self._dropped_of.difference_update(m.element for m in values)
+            self._dropped_of.difference_update(m.element for m in threes)
             self._rows += len(values)
             self._gap_rows += len(changes)
             for change in changes:
                 if change.announce is not None:
                     self._announce(change.announce)
+
+    def _write_averages(self) -> None:
+        while self._store is not None:
+            mark, averages = self._averages.first(AVERAGES_BATCH)
+            self._averages.take_dropped()  # counted; the 3-s values tell where the gap is
+            if not averages:
+                return
+            with self._poison(self._averages, mark):
+                self._store.add_averages(averages)
+            self._averages.forget(mark)
+            self._average_rows += len(averages)
 
     @contextmanager
     def _poison(self, backlog: Backlog[Event] | Backlog[Measurement], mark: int) -> Iterator[None]:

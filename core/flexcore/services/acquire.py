@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from flexcore.buses.zeromq import BlockPublisher, high_water_mark
 from flexcore.drivers.atolle import REASONS, AtolleSource
+from flexcore.services.health import Alarms
 from flexcore.services.service import Service, run
 
 #: How often counters are compared.
@@ -26,18 +26,6 @@ SILENT_S = 2.0
 #: Reasons that a start or a pause of a sensor brings along for a moment: they alarm when they go on.
 _PASSING = ("config", "time")
 _PASSING_TICKS = 3
-
-
-class Alarms(Protocol):
-    """What the watch needs of the service."""
-
-    def raise_alarm(self, code: str, detail: str = "") -> None:
-        """Say that something is wrong."""
-        ...
-
-    def clear_alarm(self, code: str) -> None:
-        """Say that it is right again."""
-        ...
 
 
 @dataclass(slots=True)

@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from flexcore import topics
 from flexcore.buses.zeromq import BlockSubscriber, high_water_mark
+from flexcore.components import kind_of
 from flexcore.dsp import StationAnalyser
 from flexcore.model import Block, Event, EventOrigin, Located, Measurement, Trace, Waveform
 from flexcore.payloads import (
+    ComponentMeta,
     ElementMeta,
     MetaPayload,
     encode,
@@ -25,6 +27,7 @@ from flexcore.payloads import (
     encode_waveform,
 )
 from flexcore.quantities import INTERVALS
+from flexcore.services._loads import Loads
 from flexcore.services.service import Service, run
 from flexcore.station import Busbar, Station
 
@@ -56,22 +59,26 @@ TRACE_ROW_BYTES = 50
 
 def meta_payload(station: Station) -> MetaPayload:
     """What the station consists of."""
-    nominal_v = {busbar.id: busbar.nominal_v for busbar in station.busbar}
+    busbars = {busbar.id: busbar for busbar in station.busbar}
     elements = []
     for element in station.elements:
-        busbar = element.id if isinstance(element, Busbar) else element.busbar
+        busbar = element if isinstance(element, Busbar) else busbars[element.busbar]
         elements.append(
             ElementMeta(
                 id=element.id,
                 kind="busbar" if isinstance(element, Busbar) else "field",
                 name=element.name,
-                busbar=busbar,
-                nominal_v=nominal_v[busbar],
+                busbar=busbar.id,
+                nominal_v=busbar.nominal_v,
                 channels=tuple(element.channels),
+                voltages=busbar.judged,
             )
         )
     settings = station.station
-    return MetaPayload(settings.id, settings.name, float(settings.nominal_frequency_hz), tuple(elements))
+    components = tuple(ComponentMeta(c.id, kind_of(c), c.name, c.field) for c in station.component)
+    return MetaPayload(
+        settings.id, settings.name, float(settings.nominal_frequency_hz), tuple(elements), components
+    )
 
 
 class Backlog:
@@ -153,27 +160,30 @@ class Analysis:
         self._origins: dict[str, EventOrigin] = {}
         self._allowance = Allowance(AROUND_BURST_BYTES, AROUND_BYTES_S, self._started_s)
         self._skipped = 0
+        self._loads = Loads(service.station, service.paths.load, self._retain, service, self._started_s)
         self._counts = {"windows": 0, "gaps": 0, "events": 0}
         service.counters.update(self._figures(100.0))
 
     def run(self, subscriber: BlockSubscriber) -> None:
         """Work until the service is to stop."""
         service = self._service
-        payload = encode(meta_payload(service.station))
-        service.bus.publish(topics.meta(self._station), payload, qos=1, retain=True)
+        self._retain(topics.meta(self._station), encode(meta_payload(service.station)))
         service.ready()
-        while not service.stopping.is_set():
-            block = subscriber.receive(0.0)
-            queue_was_empty = block is None
-            if block is None:
-                block = subscriber.receive(WAIT_S)
-            started_s = time.monotonic()
-            if block is not None:
-                self.take(block, queue_was_empty)
-            now_s = time.monotonic()
-            self._busy_s += now_s - started_s
-            if now_s - self._looked_s >= PERIOD_S:
-                self._look_after(now_s, subscriber.rejected)
+        try:
+            while not service.stopping.is_set():
+                block = subscriber.receive(0.0)
+                queue_was_empty = block is None
+                if block is None:
+                    block = subscriber.receive(WAIT_S)
+                started_s = time.monotonic()
+                if block is not None:
+                    self.take(block, queue_was_empty)
+                now_s = time.monotonic()
+                self._busy_s += now_s - started_s
+                if now_s - self._looked_s >= PERIOD_S:
+                    self._look_after(now_s, subscriber.rejected)
+        finally:
+            self._loads.save()
 
     def take(self, block: Block, queue_was_empty: bool) -> None:
         """Analyse a block and publish what follows from it, or throw it away."""
@@ -191,6 +201,7 @@ class Analysis:
             match result:
                 case Measurement():
                     self._publish_measurement(result)
+                    self._loads.take(result)
                 case Event():
                     self._publish_event(result)
                 case Located():
@@ -201,6 +212,9 @@ class Analysis:
                 case Trace():
                     if self._allowed(len(result.rows) * TRACE_ROW_BYTES):
                         self._publish_around("trace", result.element, encode_trace(result))
+
+    def _retain(self, topic: str, payload: bytes) -> None:
+        self._service.bus.publish(topic, payload, qos=1, retain=True)
 
     def _publish_measurement(self, measurement: Measurement) -> None:
         topic = self._topics[measurement.interval, measurement.element]
@@ -254,10 +268,12 @@ class Analysis:
         else:
             service.clear_alarm("falling_behind")
         self._look_for_astray(now_s)
+        self._loads.look_after(now_s)
         if now_s - self._started_s < GRACE_S:
             return
         silent = [element for element, heard_s in self._heard_s.items() if now_s - heard_s > SILENT_S]
         if len(silent) == len(self._heard_s):
+            self._loads.silence()
             service.clear_alarm("source_silent")
             service.raise_alarm("no_samples", f"no samples for more than {SILENT_S:.0f} s")
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from flexcore import __version__, topics
 from flexcore.buses.mqtt import MeasurementBus
@@ -13,6 +14,18 @@ from flexcore.payloads import Alarm, HealthPayload, HealthState, encode, iso
 PERIOD_S = 2.0
 DETAIL_LIMIT = 300
 Counters = Mapping[str, int | float]
+
+
+class Alarms(Protocol):
+    """Where trouble is told; a :class:`~flexcore.services.service.Service` is one."""
+
+    def raise_alarm(self, code: str, detail: str = "") -> None:
+        """Say that something is wrong."""
+        ...
+
+    def clear_alarm(self, code: str) -> None:
+        """Say that it is right again."""
+        ...
 
 
 def will(station: str, service: str) -> tuple[str, bytes]:

@@ -60,6 +60,7 @@ class Provisioning:
             (p.secrets / "mqtt", 0o700, None),
             (p.tls, 0o750 if mosquitto else 0o700, mosquitto),
             (p.store, 0o750, self._owner("flexcore-record", "flexcore-store")),
+            (p.load, 0o750, self._owner("flexcore-analyse", "flexcore-samples")),
         )
         steps: list[Callable[[], None]] = [partial(self._folder, *folder) for folder in folders]
         steps.append(self._station)

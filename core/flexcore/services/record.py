@@ -1,4 +1,4 @@
-"""``flexcore-record``: 3-s values, events and gaps from the measurement bus into the store."""
+"""``flexcore-record``: values of 3 s to 2 h, events and gaps from the measurement bus into the store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from flexcore import topics
 from flexcore.model import Event
 from flexcore.payloads import encode_event
-from flexcore.services._recorder import Recorder
+from flexcore.services._recorder import INTERVAL_LIMITS_NS, Recorder
 from flexcore.services.service import Service, run
 from flexcore.store.writer import Limits
 
@@ -50,7 +50,8 @@ def work(service: Service) -> None:
         alarms=service,
         announce=announce,
     )
-    service.bus.subscribe(topics.measurement(station, "3s", "+"), recorder.hear_values, qos=1)
+    for interval in INTERVAL_LIMITS_NS:
+        service.bus.subscribe(topics.measurement(station, interval, "+"), recorder.hear_values, qos=1)
     service.bus.subscribe(topics.event(station, "+"), recorder.hear_event, qos=1)
     try:
         service.ready()

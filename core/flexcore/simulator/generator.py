@@ -47,7 +47,7 @@ class Generator:
         feeders = _feeders(station)
         for position, element in enumerate(station.elements):
             if isinstance(element, Busbar):
-                rms, shares = element.udin_v, _VOLTAGE_HARMONICS
+                rms, shares = element.earth_v, _VOLTAGE_HARMONICS
                 angle, spread = 0.0, 0.004
                 peak, sigma = 2.5 * math.sqrt(2.0) * rms, 2e-4 * rms
             else:

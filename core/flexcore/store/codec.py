@@ -19,7 +19,16 @@ from flexcore.errors import StoreError
 from flexcore.model import Flag
 
 #: Bit n of a record's flags. Part of the file's format: append, never reorder.
-FLAGS: tuple[Flag, ...] = ("gap", "start", "dip", "swell", "interruption", "sync")
+FLAGS: tuple[Flag, ...] = (
+    "gap",
+    "start",
+    "dip",
+    "swell",
+    "interruption",
+    "sync",
+    "saturated",
+    "rotation",
+)
 _BIT = {flag: 1 << n for n, flag in enumerate(FLAGS)}
 
 #: element, layout, flags, number of values, start after the slot's begin (us), duration (us).
@@ -123,6 +132,29 @@ def pack_chunk(records: Sequence[Record]) -> bytes:
     return b"".join(parts)
 
 
+def pack_row(values: bytes) -> bytes:
+    """float32 values of one interval, split into their first, second, ... bytes and deflated."""
+    return zlib.compress(b"".join(values[n::4] for n in range(4)), 6)
+
+
+def unpack_row(packed: bytes, count: int) -> array[float]:
+    """What :func:`pack_row` made of ``count`` values; raises :class:`StoreError` on other bytes."""
+    try:
+        raw = zlib.decompressobj().decompress(packed, 4 * count + 1)
+    except zlib.error as error:
+        raise StoreError("store: a row cannot be read") from error
+    if len(raw) != 4 * count:
+        raise StoreError("store: a row has another length")
+    whole = bytearray(4 * count)
+    for n in range(4):
+        whole[n::4] = raw[n * count : (n + 1) * count]
+    floats = array("f")
+    floats.frombytes(bytes(whole))
+    if not _LITTLE:
+        floats.byteswap()
+    return floats
+
+
 class Chunk:
     """Reads single columns of what :func:`pack_chunk` made; raises :class:`StoreError` on other bytes."""
 
@@ -160,6 +192,10 @@ class Chunk:
     def values(self, column: int) -> list[float]:
         """Values of one quantity, by its place in the layout."""
         return self._column("f", 3 + column).tolist()
+
+    def floats(self, column: int) -> array[float]:
+        """The same, as they lie in memory."""
+        return self._column("f", 3 + column)
 
     def _column(self, code: str, number: int) -> array[Any]:
         numbers: array[Any] = array(code)

@@ -35,7 +35,8 @@ def explain(error: sqlite3.Error | OSError, what: str) -> StoreError:
         return kind(f"store: {what}: {error.strerror or error}")
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     name = getattr(error, "sqlite_errorname", error.__class__.__name__)
-    text = f"store: {what}: {error} ({name})"
+    told = " ".join(str(error).split())[:200]  # SQLite cites a spoilt schema with its line breaks
+    text = f"store: {what}: {told} ({name})"
     if primary == sqlite3.SQLITE_FULL:
         return StoreFullError(text)
     return StoreBrokenError(text) if primary in _BROKEN else StoreError(text)
@@ -102,6 +103,7 @@ def _probe(db: sqlite3.Connection) -> None:
         "SELECT count(*) FROM layout",
         "SELECT * FROM recent ORDER BY slot DESC LIMIT 20",
         "SELECT * FROM chunk ORDER BY start_us DESC LIMIT 5",
+        "SELECT * FROM average ORDER BY start_us DESC LIMIT 20",
         "SELECT * FROM event ORDER BY start_us DESC LIMIT 100",
         "SELECT * FROM gap ORDER BY start_us DESC LIMIT 100",
     ):

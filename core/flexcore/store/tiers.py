@@ -1,4 +1,7 @@
-"""From the recent tier to the older one: an hour of records becomes one chunk per element."""
+"""From the recent tier to the older one: an hour of records becomes one chunk per element.
+
+Values of 3 s and the 10-s frequency lie here side by side, each with its own layout.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Iterator
 from flexcore.store import codec
 from flexcore.store.codec import Record
 
+#: The layout of the 10-s frequency.
+FREQUENCY = "f_10s_hz"
 SLOT_US = 3_000_000
 HOUR_US = 3_600_000_000
 SLOTS_PER_HOUR = HOUR_US // SLOT_US

@@ -15,7 +15,7 @@ from typing import get_args
 from flexcore.errors import StoreError
 from flexcore.model import Event, Measurement
 from flexcore.payloads import encode_origin
-from flexcore.store import codec, tiers
+from flexcore.store import averages, codec, tiers
 from flexcore.store.gaps import Change, Gap, Reason
 from flexcore.store.schema import FILE, StoreBrokenError, StoreFullError, connect, explain, set_aside
 
@@ -27,7 +27,9 @@ _SLOT_LIMIT = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``keep_days`` and ``max_bytes`` bound the values (oldest go first), the others are counts of rows.
+    """``keep_days`` and ``max_bytes`` bound the values, the others are counts of rows.
+
+    Of values the oldest go first; those over 10 s, 10 min and 2 h outlive the 3-s ones.
 
     Below ``reserve_bytes`` of free disk values are refused, so that events still find room.
     """
@@ -103,7 +105,7 @@ class Store:
     # --- what comes -----------------------------------------------------------------------------------
 
     def add_values(self, measurements: Sequence[Measurement], changes: Iterable[Change] = ()) -> None:
-        """Append intervals, and the gaps that they revealed.
+        """Append intervals of 3 s and of 10 s, and the gaps that they revealed.
 
         Raises :class:`StoreFullError` when less than the reserve is free: the rest is for events.
         """
@@ -115,6 +117,8 @@ class Store:
                 for m in measurements:
                     slot, record = self._record(m)
                     slots[slot].append(record)
+                    if m.interval != "3s":
+                        continue
                     ends[m.element] = (m.start_ns + m.duration_ns) // US
                 self._db.executemany(
                     "INSERT INTO recent (slot, records) VALUES (?1, ?2) ON CONFLICT (slot) DO UPDATE"
@@ -128,6 +132,16 @@ class Store:
                 )
                 self._put_gaps(changes)
             self._written_us = max(ends.values(), default=self._written_us)
+
+    def add_averages(self, measurements: Sequence[Measurement]) -> None:
+        """Add intervals of 10 min and 2 h; one that is told twice is kept as it was told last.
+
+        Raises :class:`StoreFullError` when less than the reserve is free.
+        """
+        with self._guard("averages"):
+            self._keep_reserve()
+            with self._transaction():
+                averages.put(self._db, [self._average(m) for m in measurements])
 
     def add_events(self, events: Sequence[Event], changes: Iterable[Change] = ()) -> None:
         """Add events, or what is newly known of them: begin and end of one id become one row."""
@@ -220,6 +234,16 @@ class Store:
         )
         return slot, codec.pack_record(record)
 
+    def _average(self, m: Measurement) -> averages.Row:
+        spectra = averages.kept_spectra(m.spectra) if m.interval == "10min" else ()
+        return averages.row_of(
+            m,
+            self._element(m.element),
+            self._layout(tuple(m.values)),
+            self._layout(spectra) if spectra else None,
+            spectra,
+        )
+
     def _element(self, name: str) -> int:
         number = self._elements.get(name)
         if number is None:
@@ -253,6 +277,7 @@ class Store:
         (newest_us,) = db.execute("SELECT max(last_end_us) FROM element").fetchone()
         oldest_us = min(now_ns // US, newest_us or 0) - limits.keep_days * 86_400_000_000
         db.execute("DELETE FROM chunk WHERE end_us < ?", (oldest_us,))
+        averages.forget_before(db, oldest_us)
         for table, most in (("event", limits.max_events), ("gap", limits.max_gaps)):
             (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our two names
             if count > most:
@@ -263,9 +288,7 @@ class Store:
             (free,) = db.execute("PRAGMA freelist_count").fetchone()
             if pages - free <= self._pages * 15 // 16:
                 return
-            gone = db.execute(
-                "DELETE FROM chunk WHERE start_us = (SELECT start_us FROM chunk ORDER BY start_us LIMIT 1)"
-            ).rowcount
+            gone: int | bool = averages.make_room(db)
             if not gone:
                 gone = db.execute(
                     "DELETE FROM recent WHERE slot IN (SELECT slot FROM recent ORDER BY slot LIMIT 200)"

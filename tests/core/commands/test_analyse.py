@@ -14,6 +14,8 @@ import pytest
 
 from flexcore.simulator import files
 from support.comtrade_files import Written
+from support.load import TRANSFORMER
+from support.loaded import STATION, entry
 from support.pq_reference import cycle_rms, polyphase, window_rms
 from support.recording import read_binary, waveform
 
@@ -157,6 +159,46 @@ def test_tables_and_archives(tmp_path: Path, suffix: str) -> None:
     assert "49.900" in text
 
 
+def test_voltages_between_phases_where_they_are_asked_for_or_recorded(tmp_path: Path) -> None:
+    x = sines(6400, 50.0)
+    x[0] *= 0.9
+    pairs = x - np.roll(x, -1, axis=0)
+    earth, between = tmp_path / "earth.csv", tmp_path / "between.csv"
+    np.savetxt(earth, x.T, delimiter=";", header="Ua;Ub;Uc", comments="", fmt="%.4f")
+    np.savetxt(between, pairs.T, delimiter=";", header="Uab;Ubc;Uca", comments="", fmt="%.4f")
+    expected = np.sqrt((pairs**2).mean(axis=1))
+    for file, arguments in ((earth, ("--voltages", "phase_to_phase")), (between, ())):
+        found = json.loads(flexcore(file, "--rate", 6400, "--json", *arguments))["elements"][0]
+        assert found["voltages"] == "phase_to_phase"
+        values = found["intervals"]["200ms"]["quantities"]
+        for name, volts in zip(("u_l12_v", "u_l23_v", "u_l31_v"), expected, strict=True):
+            assert values[name]["mean"] == pytest.approx(volts, rel=1e-4)
+    text = flexcore(earth, "--rate", 6400, "--voltages", "phase_to_phase")
+    assert "judged between phases" in text and "Voltage L1-L2" in text
+    found = json.loads(flexcore(earth, "--rate", 6400, "--json", "--limits", "en50160-mv"))
+    assert found["elements"][0]["voltages"] == "phase_to_phase"
+
+
+def test_the_load_of_a_transformer_in_the_station_file(tmp_path: Path) -> None:
+    x = sines(6400, 50.0, 7.0)
+    current = np.sqrt(2.0) * 577.0 * 1.05 * x / 325.27
+    station, archive = tmp_path / "station.toml", tmp_path / "record.npz"
+    head = STATION.replace("neutral = true\n", "")
+    station.write_text("\n\n".join((head, entry("t1", "f1", TRANSFORMER))) + "\n")
+    names = ("l1", "l2", "l3")
+    channels = {f"b1.u_{name}": x[n] for n, name in enumerate(names)}
+    for field, part in (("f1", 1.0), ("f2", 0.1)):
+        channels |= {f"{field}.i_{name}": part * current[n] for n, name in enumerate(names)}
+    np.savez(archive, rate_hz=6400, **channels)
+    (load,) = json.loads(flexcore(archive, "--station", station, "--json"))["loads"]
+    found = {finding["criterion"]: finding for finding in load["findings"]}
+    assert found["rated_current"]["value"] == pytest.approx(577.0 * 1.05, rel=1e-3)
+    assert (load["verdict"], found["rated_current"]["verdict"]) == ("over", "over")
+    assert found["hot_spot"]["reason"] == "unsettled"
+    text = flexcore(archive, "--station", station)
+    assert "over" in next(line for line in text.splitlines() if line.strip().startswith("t1 "))
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "names"),
     [
@@ -203,3 +245,86 @@ def test_a_station_without_a_map_needs_channels_of_its_names(tmp_path: Path) -> 
     archive = tmp_path / "record.npz"
     np.savez(archive, rate_hz=12_800, **{"bb1.u_l1": x[0], "bb1.u_l2": x[1], "bb1.u_l3": x[2]})
     assert "400 V between phases" in flexcore(archive, "--station", station)
+
+
+@pytest.fixture(scope="module")
+def half_an_hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """26 min at 3.2 kHz from 11:58:00 on, 50 Hz: h5 6.5 % on L2, h3 2.5 % on L1; 52.5 Hz for 40 s at the end;
+    a dip of L3 to 60 % for 300 ms at 12:15:00."""
+    rate = 3200
+    t = np.arange(26 * 60 * rate) / rate
+    hz = np.where((t >= 1500) & (t < 1540), 52.5, 50.0)
+    turn = 2 * np.pi * np.cumsum(hz) / rate
+    rows = []
+    for n, (order, share) in enumerate(((3, 0.025), (5, 0.065), (7, 0.01))):
+        angle = turn - 2 * np.pi * n / 3
+        rows.append(230.0 * np.sqrt(2) * (np.cos(angle) + share * np.cos(order * angle)))
+    rows[2][1020 * rate : 1020 * rate + 960] *= 0.6
+    file = tmp_path_factory.mktemp("limits") / "half.npz"
+    names = ("bb1.u_l1", "bb1.u_l2", "bb1.u_l3")
+    start = "2026-03-23T11:58:00+00:00"
+    np.savez(file, rate_hz=rate, start=start, **dict(zip(names, map(np.float32, rows), strict=True)))
+    return file
+
+
+def test_a_recording_against_a_limit_set(half_an_hour: Path, tmp_path: Path) -> None:
+    json_file = tmp_path / "out.json"
+    text = flexcore(half_an_hour, "--nominal-v", 400, "--limits", "en50160-lv", "--json", json_file)
+    (judged,) = json.loads(json_file.read_text())["limits"]
+    assert (judged["busbar"], judged["clock"], judged["doubts"]) == ("bb1", "utc", [])
+    evaluation = judged["evaluation"]
+    assert evaluation["limit_set"] == "en50160-lv-2010-a1-2015"
+    rules = {c["id"]: c for c in evaluation["clauses"]}
+    noon_s = 1_774_224_000 + 43_200
+    # two whole intervals of 10 min, the second with the dip
+    h5 = rules["harmonic-h05"]["channels"][1]
+    assert (h5["verdict"], h5["expected"], h5["evaluated"], h5["flagged"]) == ("not_judged", 2, 1, 1)
+    assert h5["percentile"] == pytest.approx(6.5, rel=1e-3)
+    assert h5["worst_ns"] == noon_s * 10**9
+    assert h5["reason"] == {"key": "short_period", "value": pytest.approx(26 / 60), "limit": 168.0}
+    assert rules["harmonic-h03"]["channels"][0]["worst"] == pytest.approx(2.5, rel=1e-3)
+    assert rules["harmonic-h20"]["channels"][0]["worst"] < 0.01
+    for name in ("harmonic-h25", "thd-95"):  # the rate does not give these
+        assert rules[name]["channels"][0]["reason"]["key"] == "no_series"
+    # 3 or 4 of 10 s at 52.5 Hz: too much for always, not for 99.5 %
+    always = rules["frequency-always"]["channels"][0]
+    assert (rules["frequency-always"]["verdict"], always["outside"]) == ("fail", 4)
+    assert always["worst"] == pytest.approx(52.5, abs=1e-3)
+    assert noon_s + 1380 <= always["worst_ns"] / 1e9 < noon_s + 1420
+    assert rules["frequency-99-5"]["verdict"] == "not_judged"
+    assert rules["plt-95"]["channels"][0]["reason"]["key"] == "no_interval"
+    dips = next(t for t in evaluation["tables"] if t["scheme"] == "en50160-dips")
+    assert {c: n for c, n in zip(dips["cells"], dips["counts"], strict=True) if n} == {"C2": 1}
+    assert ": 0.43333 h of 168 h" in text
+    assert "2026-03-23 11:58:00 - 2026-03-23 12:24:00 UTC, 0.43333 h; Udin 230.94 V, 50 Hz" in text
+    (line,) = [row for row in text.splitlines() if row.startswith("  FAIL")]
+    assert "Frequency, always" in line
+    assert "52.5" in line
+
+
+def test_limits_of_a_recording_without_a_clock(half_an_hour: Path, tmp_path: Path) -> None:
+    with np.load(half_an_hour) as archive:
+        part = {name: archive[name][: 700 * 3200] for name in archive.files if name.startswith("bb1")}
+    file = tmp_path / "part.npz"
+    np.savez(file, rate_hz=3200, **part)
+    text = flexcore(file, "--nominal-v", 10_000, "--limits", "en50160-mv-2010", "--from", 10)
+    assert "0:00:10 - 0:11:40 after the first sample, 0.19167 h" in text
+    assert "Judged to neutral" in text
+    result = json.loads(flexcore(file, "--nominal-v", 400, "--limits", "netcode-mv", "--to", 30, "--json"))
+    (judged,) = result["limits"]
+    assert judged["clock"] == "start"
+    assert "netcode-mv is for 1000 to 36000 V between phases" in judged["doubts"][0]
+    assert json.loads(flexcore(file, "--nominal-v", 400, "--to", 30, "--json"))["limits"] == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "expectation"),
+    [
+        ("en50160", "en50160: (name): expected one of en50160-lv-2010, en50160-lv-2010-a1-2015,"),
+        ("absent.toml", "absent.toml: (file): expected a readable file"),
+    ],
+)
+def test_a_limit_set_that_is_none_is_told_before_the_recording_is_read(limits: str, expectation: str) -> None:
+    error = flexcore("no-such-recording.cfg", "--limits", limits, code=2)
+    assert expectation in error
+    assert error.count("\n") == 1

@@ -31,7 +31,8 @@ def station(events: str = "") -> Station:
     text = ['[station]\nid = "s1"\nname = "S"']
     for busbar in base.busbar:
         text.append(
-            f'[[busbar]]\nid = "{busbar.id}"\nname = "B"\nnominal_v = {busbar.nominal_v}\nsensor.stream = 1'
+            f'[[busbar]]\nid = "{busbar.id}"\nname = "B"\nnominal_v = {busbar.nominal_v}\nsensor.stream = 1\n'
+            f'voltages = "{busbar.judged}"'
         )
     for n, field in enumerate(base.field):
         text.append(

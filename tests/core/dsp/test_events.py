@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flexcore.dsp.events import PolyphaseEvents
 from flexcore.dsp.line import Line
+from flexcore.dsp.marks import Marks
 from flexcore.model import Event
 from flexcore.station import EventSettings
 from support.pq import (
@@ -205,7 +206,7 @@ def half(phase: int, at: float, rms: float) -> list[float]:
 
 def test_rule_table_value_by_value() -> None:
     """Any phase begins a dip, all must end it; all begin an interruption, any ends it."""
-    events = PolyphaseEvents("b1", UDIN_V, EventSettings(), Line(20_000))
+    events = PolyphaseEvents("b1", UDIN_V, EventSettings(), Line(20_000), Marks(1))
     script = [
         ((0, 1.0), []), ((1, 1.0), []), ((2, 1.0), []),
         ((0, 0.8999), ["dip begin"]), ((1, 0.04), []), ((2, 0.04), []),

@@ -42,6 +42,7 @@ def describe(names: list[str]) -> tuple[Station, dict[str, list[int]]]:
     text = ['[station]\nid = "wisp2"\nname = "Wisp 2"']
     for n in (1, 2):
         text.append(f'[[busbar]]\nid = "bb{n}"\nname = "{n}"\nnominal_v = 110000\nsensor.stream = {n}')
+        text.append('voltages = "phase_to_earth"')
     currents = [n for n, name in enumerate(names) if name[:2] in ("Ia", "Ib", "Ic") or name[:3] == "3Io"]
     for k, first in enumerate(currents[::4], start=1):
         rows[f"f{k}"] = [first, first + 1, first + 2, first + 3]

@@ -359,3 +359,66 @@ def test_a_span_or_a_reference_that_is_none_is_refused() -> None:
     for udin_v in (0.0, -230.0, float("nan"), float("inf")):
         with pytest.raises(LimitDataError, match="^udin_v: expected a number above 0"):
             evaluate(UPPER_2, recorded([]), start_ns=0, end_ns=1, udin_v=udin_v)
+
+
+def test_a_week_s_rule_over_an_hour_has_figures_and_no_verdict() -> None:
+    outcome = only(judge(UPPER_2, recorded([1.0] * 6), length_ns=3600 * SECOND_NS))
+    assert (outcome.verdict, outcome.reason) == (
+        "not_judged",
+        Reason(key="short_period", value=1.0, limit=168.0),
+    )
+    assert (outcome.percentile, outcome.evaluated, outcome.coverage_percent) == (1.0, 6, 100.0)
+
+
+@pytest.mark.parametrize(("outside", "verdict"), [(50, "not_judged"), (51, "fail")])
+def test_a_short_time_fails_where_the_rest_of_the_week_could_not_mend_it(outside: int, verdict: str) -> None:
+    values = np.ones(144)
+    values[:outside] = 3.0
+    assert only(judge(UPPER_2, recorded(values), length_ns=DAY_NS)).verdict == verdict
+    one = np.ones(6)
+    one[2] = 3.0
+    assert only(judge(ALWAYS_2, recorded(one), length_ns=3600 * SECOND_NS)).verdict == "fail"
+
+
+def test_a_short_rest_takes_nothing_from_a_whole_week_unless_it_fails() -> None:
+    values = np.ones(N + 12)
+    values[-3:] = 3.0  # of 12 values too many, of a week's not
+    outcome = only(judge(UPPER_2, recorded(values), length_ns=WEEK_NS + 7200 * SECOND_NS))
+    assert (outcome.verdict, outcome.periods, outcome.outside) == ("pass", 2, 3)
+    outcome = only(judge(ALWAYS_2, recorded(values), length_ns=WEEK_NS + 7200 * SECOND_NS))
+    assert (outcome.verdict, outcome.period_start_ns) == ("fail", MONDAY_NS + WEEK_NS)
+
+
+def test_a_year_s_rule_wants_a_week() -> None:
+    yearly = small_set(clause(95.0, "upper = 2.0", period="year"))
+    assert only(judge(yearly, recorded(np.ones(N)))).verdict == "pass"
+    day = only(judge(yearly, recorded(np.ones(144)), length_ns=DAY_NS))
+    assert day.reason == Reason(key="short_period", value=24.0, limit=168.0)
+
+
+def test_a_span_that_holds_no_interval_says_so_also_where_nothing_was_measured() -> None:
+    short = only(judge(UPPER_2, Recorded({}), length_ns=16 * SECOND_NS))
+    assert short.reason == Reason(key="no_interval")
+
+
+PHASE_TO_PHASE = msgspec.structs.replace(
+    small_set(clause(99.0, "lower = 90.0\nupper = 110.0", quantity="u_{phase}_v", reference="udin")),
+    head=msgspec.structs.replace(UPPER_2.head, voltages="phase_to_phase"),
+)
+
+
+def test_voltages_between_phases_are_judged_against_the_voltage_between_phases() -> None:
+    between = {(f"u_{p}_v", "10min"): series(np.full(N, 400.0)) for p in ("l12", "l23", "l31")}
+    neutral = {(f"u_l{n}_v", "10min"): series(np.full(N, 10.0)) for n in (1, 2, 3)}
+    both = Recorded({**neutral, **between})  # type: ignore[dict-item]
+    (outcome,) = judge(PHASE_TO_PHASE, both).clauses
+    assert (outcome.verdict, outcome.between_phases) == ("pass", True)
+    assert (outcome.lower, outcome.upper) == (pytest.approx(358.53, abs=0.01), pytest.approx(438.2, abs=0.01))
+    assert [c.phase for c in outcome.channels] == ["l12", "l23", "l31"]
+    (outcome,) = judge(PHASE_TO_PHASE, Recorded(neutral)).clauses  # type: ignore[arg-type]
+    assert (outcome.verdict, outcome.between_phases, outcome.lower) == ("fail", False, pytest.approx(207.0))
+    del between["u_l31_v", "10min"]
+    (outcome,) = judge(PHASE_TO_PHASE, Recorded(between)).clauses  # type: ignore[arg-type]
+    assert (outcome.verdict, outcome.worst.phase) == ("not_judged", "l31")
+    lv = msgspec.structs.replace(PHASE_TO_PHASE, head=UPPER_2.head)
+    assert [c.phase for c in judge(lv, both).clauses[0].channels] == ["l1", "l2", "l3"]

@@ -8,25 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexcore.load import (
-    Assessment,
-    AssessSettings,
-    Band,
-    CableState,
-    EquivalentLoad,
-    Finding,
-    HarmonicLoad,
-    LoadError,
-    TransformerState,
-    assess,
-    exact,
-    permissible_pu,
-    remaining_minutes,
-    steady,
-    step_band,
-    unknown,
-    widen,
-)
+from flexcore.load.assess import assess
+from flexcore.load.band import Band, exact, step_band, unknown, widen
+from flexcore.load.conductor import CableState
+from flexcore.load.harmonics import HarmonicLoad, LoadError
+from flexcore.load.losses import EquivalentLoad, permissible_pu
+from flexcore.load.thermal import TransformerState, remaining_minutes, steady
+from flexcore.load.verdict import Assessment, AssessSettings, Finding
 from support.load import DRY, cable, harmonic_load, spectrum, transformer
 
 T = transformer(("cooling =", "neutral_a = 500\ncooling ="))

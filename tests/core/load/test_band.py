@@ -5,23 +5,13 @@ import random
 import numpy as np
 import pytest
 
-from flexcore.load import (
-    Band,
-    CableState,
-    EquivalentLoad,
-    HarmonicLoad,
-    LoadError,
-    Transformer,
-    TransformerState,
-    exact,
-    steady,
-    step,
-    step_band,
-    unknown,
-    widen,
-)
+from flexcore.load.band import Band, exact, step_band, unknown, widen
 from flexcore.load.cableload import cable_heat
-from flexcore.load.conductor import step_cable
+from flexcore.load.component import Transformer
+from flexcore.load.conductor import CableState, step_cable
+from flexcore.load.harmonics import HarmonicLoad, LoadError
+from flexcore.load.losses import EquivalentLoad
+from flexcore.load.thermal import TransformerState, steady, step
 from support.load import DRY, cable, harmonic_load, transformer
 
 COOLINGS = ("onan-distribution", "onan", "onaf", "an")

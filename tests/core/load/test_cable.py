@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ive
 
-from flexcore.load import CableState, HarmonicLoad, LoadError
 from flexcore.load.cableload import (
     cable_heat,
     neutral_equivalent_a,
@@ -18,6 +17,7 @@ from flexcore.load.cableload import (
     third_harmonic_rule,
 )
 from flexcore.load.conductor import (
+    CableState,
     ac_ratio,
     order_weights,
     proximity_effect,
@@ -27,6 +27,7 @@ from flexcore.load.conductor import (
     steady_c,
     step_cable,
 )
+from flexcore.load.harmonics import HarmonicLoad, LoadError
 from support.load import cable, harmonic_load, spectrum
 
 PLAIN = cable(("neutral_mm2 = 150\n", ""))

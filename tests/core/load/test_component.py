@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from flexcore.errors import SettingsError
-from flexcore.load import Cable, Transformer, parse_component, read_component
+from flexcore.load.component import Cable, Transformer
 from flexcore.load.conductor import resistance_ohm_per_m
-from flexcore.load.reading import MAX_FILE_BYTES
+from flexcore.load.reading import MAX_FILE_BYTES, parse_component, read_component
 from flexcore.load.tables import conductor_table, cooling_table, thermal_model
 from support.load import CABLE, DRY, TRANSFORMER, cable, transformer
 

@@ -5,16 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexcore.load import (
-    EquivalentLoad,
-    HarmonicLoad,
-    LoadError,
-    equivalent_load,
-    factor_k,
-    harmonic_loss_factor,
-    k_factor,
-    permissible_pu,
-)
+from flexcore.load.harmonics import HarmonicLoad, LoadError, factor_k, harmonic_loss_factor, k_factor
+from flexcore.load.losses import EquivalentLoad, equivalent_load, permissible_pu
 from support.load import DRY, harmonic_load, spectrum, transformer
 
 #: The example of IEEE C57.110: a six-pulse load, in parts of the RMS current [r].

@@ -8,17 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexcore.load import (
-    EquivalentLoad,
-    LoadError,
-    Transformer,
-    TransformerState,
-    ageing_rate,
-    remaining_minutes,
-    steady,
-    step,
-)
+from flexcore.load.component import Transformer
+from flexcore.load.harmonics import LoadError
+from flexcore.load.losses import EquivalentLoad
 from flexcore.load.tables import ThermalModel, thermal_model
+from flexcore.load.thermal import TransformerState, ageing_rate, remaining_minutes, steady, step
 from support.load import DRY, harmonic_load, transformer
 
 COOLINGS = ("onan-distribution", "onan", "onaf")

@@ -306,7 +306,9 @@ def test_the_time_of_the_first_value(
 def test_samples_at_the_end_of_the_range_are_counted(tmp_path: Path) -> None:
     written = Written(CHANNELS, SIGNALS)
     written.steps[:] = [0.8 / 32767, 50.0 / 30000]
-    written.signals = np.clip(SIGNALS, -0.8, 0.8)
+    written.signals = np.clip(SIGNALS, [[-0.8], [-50.0]], [[0.8], [50.0]])
     record = read_recording(written.write(tmp_path))
+    assert record.channels[0].ends == pytest.approx((-0.8, 0.8))
     assert record.channels[0].clipped > 50
     assert record.channels[1].clipped == 0
+    assert [len(spans) > 20 for spans in record.saturated] == [True, False]

@@ -51,7 +51,7 @@ def test_samples_survive_the_wire_to_a_hundred_thousandth_of_nominal(name: str, 
     done = [b for chunk in sent for _, f in encoder.encode(chunk) for b in receiver.feed(f)]
     assert len(done) == 5 * len(station.elements), "all but the block in which the time line was found"
     first_row = np.cumsum([0, *(len(e.channels) for e in station.elements)])
-    for position, sequence, samples in done:
+    for position, sequence, samples, _ in done:
         chunk = sent[sequence - START // 1000]
         rows = slice(first_row[position], first_row[position] + samples.shape[0])
         nominal = station.busbar[0].udin_v if position == 0 else 100.0

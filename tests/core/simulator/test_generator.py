@@ -64,7 +64,7 @@ def test_chunks_join_without_a_step() -> None:
 def test_voltages_are_nominal_and_positive_sequence() -> None:
     x, _ = take(1.0)
     bus = station().busbar[0]
-    assert rms(x[:3]) == pytest.approx(bus.udin_v, rel=0.015)
+    assert rms(x[:3]) == pytest.approx(bus.earth_v, rel=0.015)
     n = np.arange(x.shape[1])
     phasor = (x[:3] * np.exp(-2j * np.pi * 50 * n / RATE)).mean(axis=1)
     a = np.exp(2j * np.pi / 3)

@@ -70,6 +70,13 @@ def gaps() -> Response:
     return _json(rooms().board.gaps())
 
 
+@api.get("/api/v1/load")
+@needs(Role.VIEWER, quiet=True)
+def load() -> Response:
+    """What each transformer and cable bears against what it may bear."""
+    return _json(rooms().board.hub.loads())
+
+
 @api.get("/api/v1/health")
 @needs(Role.VIEWER, quiet=True)
 def health() -> Response:

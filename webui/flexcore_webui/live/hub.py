@@ -12,16 +12,19 @@ from dataclasses import dataclass
 import msgspec
 
 from flexcore import topics
+from flexcore.loading.payload import LoadPayload
 from flexcore.model import Event, Measurement
-from flexcore.payloads import NS, HealthPayload, iso
+from flexcore.payloads import NS, HealthPayload, from_iso, iso
+from flexcore.quantities import PHASES
 from flexcore_webui.live import intake
 from flexcore_webui.live.flow import character, direction
 from flexcore_webui.live.intake import Refusals, RefusedError
 from flexcore_webui.live.journal import History, Journal
 from flexcore_webui.live.judge import Judgement, judge_busbar
-from flexcore_webui.live.site import Site, StationFile, site_of_meta, udin_v
+from flexcore_webui.live.site import Site, StationFile, lines, site_of_meta, udin_v
 from flexcore_webui.live.snapshot import (
     ElementNow,
+    LoadRow,
     ServiceRow,
     Snapshot,
     StationState,
@@ -34,11 +37,14 @@ from flexcore_webui.settings import WebSettings
 MAX_SERVICES = 32
 #: An event this young goes on until its end is heard: values that show it may be under way.
 FRESH_NS = 5 * NS
+#: A component is told every minute; what is older than three says nothing any more.
+LOAD_STALE_S = 180.0
 PATTERNS: tuple[tuple[str, int], ...] = (
     (f"{topics.ROOT}/+/meta", 1),
     (f"{topics.ROOT}/+/pq/200ms/+", 0),
     (f"{topics.ROOT}/+/pq/3s/+", 0),
     (f"{topics.ROOT}/+/event/+", 1),
+    (f"{topics.ROOT}/+/load/+", 1),
     (f"{topics.ROOT}/+/health/+", 1),
 )
 
@@ -86,7 +92,8 @@ class Hub:
         self._last: dict[str, _Arrived] = {}
         self._trend: dict[str, deque[Measurement]] = {}
         self._health: dict[str, ServiceHealth] = {}
-        self._versions = {"site": 0, "health": 0, "trend": 0}
+        self._loads: dict[str, tuple[LoadPayload, float]] = {}
+        self._versions = {"site": 0, "health": 0, "trend": 0, "load": 0}
         self.started_s = monotonic()
         self.look_at_station()
 
@@ -103,6 +110,8 @@ class Hub:
                 names = {e.id for e in site.elements}
                 self._last = {k: v for k, v in self._last.items() if k in names}
                 self._trend = {k: v for k, v in self._trend.items() if k in names}
+                components = {c.id for c in site.components}
+                self._loads = {k: v for k, v in self._loads.items() if k in components}
 
     @property
     def site(self) -> Site | None:
@@ -149,6 +158,8 @@ class Hub:
                 if site.element(event.element) is None:
                     raise RefusedError("element")
                 self.journal.take(event)
+            case ("load", component):
+                self._take_load(site, component, payload)
             case ("health", service):
                 self._take_health(service, payload)
             case ("meta",):
@@ -168,6 +179,14 @@ class Hub:
                 kept = self.settings.trend_minutes * 20
                 self._trend.setdefault(element, deque(maxlen=kept)).append(m)
                 self._versions["trend"] += 1
+
+    def _take_load(self, site: Site, component: str, payload: bytes) -> None:
+        if site.component(component) is None:
+            raise RefusedError("load")
+        load = intake.load(component, payload)
+        with self._lock:
+            self._loads[component] = load, self.monotonic()
+            self._versions["load"] += 1
 
     def _take_health(self, service: str, payload: bytes) -> None:
         if not intake.is_name(service):
@@ -192,7 +211,9 @@ class Hub:
         newest_ns: int | None = None
         for e in site.elements if site else ():
             arrived = last.get(e.id)
-            limits = (udin_v(e), site.nominal_frequency_hz) if site and e.kind == "busbar" else None
+            limits = None
+            if site and e.kind == "busbar":
+                limits = udin_v(e), site.nominal_frequency_hz, lines(e)
             elements[e.id] = self._element(arrived, now_s, limits)
             if arrived is not None:
                 end_ns = arrived.what.start_ns + arrived.what.duration_ns
@@ -214,6 +235,7 @@ class Hub:
                 events=self.journal.version,
                 health=versions["health"],
                 trend=versions["trend"],
+                load=versions["load"],
             ),
             elements=elements,
         )
@@ -225,7 +247,7 @@ class Hub:
         return msgspec.structs.replace(snapshot, versions=versions)
 
     def _element(
-        self, arrived: _Arrived | None, now_s: float, limits: tuple[float, float] | None
+        self, arrived: _Arrived | None, now_s: float, limits: tuple[float, float, tuple[str, ...]] | None
     ) -> ElementNow:
         if arrived is None:
             return ElementNow(stale=True, judgement=Judgement("not-judged", "no-data") if limits else None)
@@ -262,6 +284,27 @@ class Hub:
         same = ("swell",) if event.type == "swell" else ("dip", "interruption")
         return not silent and any(f in same for f in flags)
 
+    def loads(self) -> list[LoadRow]:
+        """What each transformer and cable bears, in the file's order."""
+        site = self.site
+        now_s = self.monotonic()
+        with self._lock:
+            known = dict(self._loads)
+        rows = []
+        for c in site.components if site else ():
+            field = site.element(c.field) if site else None
+            load, at_s = known.get(c.id, (None, now_s))
+            age_s = None if load is None else self._load_age_s(load, now_s - at_s)
+            stale = age_s is None or age_s > LOAD_STALE_S
+            name = c.field if field is None else field.name
+            rows.append(LoadRow(c.id, c.kind, c.name, name, stale, age_s, load))
+        return rows
+
+    def _load_age_s(self, load: LoadPayload, heard_s: float) -> float:
+        """A retained message may be older than when it was heard."""
+        said_s = (self.wall_ns() - from_iso(load.t)) / NS - load.dt
+        return round(max(0.0, heard_s, said_s), 1)
+
     def health(self) -> dict[str, ServiceHealth]:
         """What each service said last."""
         with self._lock:
@@ -288,4 +331,6 @@ class Hub:
             return tuple(None if "gap" in m.flags else m.values.get(name) for m in kept)
 
         times = tuple(m.start_ns / NS for m in kept)
-        return TrendRow(times, series("u_l1_v"), series("u_l2_v"), series("u_l3_v"))
+        meta = self.site.element(element) if self.site else None
+        names = PHASES if meta is None else lines(meta)
+        return TrendRow(times, names, tuple(series(f"u_{x}_v") for x in names))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 from flexcore import quantities
+from flexcore.loading.payload import LoadPayload, decode_load
 from flexcore.model import Event, Measurement
 from flexcore.payloads import (
     NS,
@@ -18,6 +19,7 @@ from flexcore.payloads import (
     decode_health,
     decode_measurement,
     decode_meta,
+    from_iso,
 )
 
 MAX_PAYLOAD_BYTES = 64 * 1024
@@ -26,7 +28,7 @@ MAX_COUNTERS = 128
 MAX_TEXT = 300
 #: How long a refused message is worth an alarm.
 RECENT_S = 60.0
-PHASES = ("L1", "L2", "L3")
+LINES = frozenset((*quantities.PHASES, *quantities.PAIRS))
 #: A time outside 2000 to 2100 is a lie or a clock that was never set; neither can be shown as a date.
 FIRST_NS, LAST_NS = 946_684_800 * NS, 4_102_444_800 * NS
 
@@ -77,7 +79,7 @@ def event(kind: str, raw: bytes) -> Event:
     _check_time(e.start_ns)
     numbers_ok = all(_finite(v) for v in (e.extreme_v, e.reference_v))
     duration_ok = e.duration_ns is None or 0 <= e.duration_ns < LAST_NS - FIRST_NS
-    phases_ok = len(e.phases) <= len(PHASES) and all(p.upper() in PHASES for p in e.phases)
+    phases_ok = len(e.phases) <= 3 and all(p.lower() in LINES for p in e.phases)
     id_ok = _EVENT_ID.match(e.id) is not None
     if e.type != kind or not (numbers_ok and duration_ok and phases_ok and id_ok):
         raise RefusedError("event")
@@ -97,6 +99,23 @@ def health(raw: bytes) -> HealthPayload:
     return HealthPayload(h.t[:40], h.state, h.version[:40], alarms, counters)
 
 
+def load(component: str, raw: bytes) -> LoadPayload:
+    """The judgement of the component that its topic names."""
+    try:
+        found = decode_load(raw)
+        start_ns = from_iso(found.t)
+    except _BAD as error:
+        raise RefusedError("load") from error
+    _check_time(start_ns)
+    numbers = [found.dt, *found.figures.values()]
+    for finding in found.findings:
+        remaining = None if finding.remaining_min == "never" else finding.remaining_min
+        numbers += [n for n in (finding.value, finding.limit, finding.percent, remaining) if n is not None]
+    if found.id != component or not all(_finite(n) for n in numbers):
+        raise RefusedError("load")
+    return found
+
+
 def meta(station: str, raw: bytes) -> MetaPayload:
     """The description of ``station``; names are cut by the site that is made of it."""
     try:
@@ -108,7 +127,8 @@ def meta(station: str, raw: bytes) -> MetaPayload:
         is_name(e.id) and is_name(e.busbar) and len(e.name) <= 80 and 50.0 <= e.nominal_v <= 500_000.0
         for e in m.elements
     )
-    if m.station != station or len(m.name) > 80 or not (frequency_ok and elements_ok):
+    components_ok = all(is_name(c.id) and is_name(c.field) and len(c.name) <= 80 for c in m.components)
+    if m.station != station or len(m.name) > 80 or not (frequency_ok and elements_ok and components_ok):
         raise RefusedError("meta")
     return m
 

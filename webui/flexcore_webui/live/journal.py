@@ -9,6 +9,7 @@ from typing import Protocol
 
 from flexcore.model import Event, EventOrigin
 from flexcore.payloads import iso
+from flexcore.quantities import line_label
 from flexcore_webui.live.site import Site
 from flexcore_webui.live.snapshot import EventRow, EventRowState, OriginRow
 
@@ -88,7 +89,7 @@ def row(event: Event, site: Site | None, *, running: bool) -> EventRow:
         extreme_v=event.extreme_v,
         reference_v=event.reference_v,
         extreme_percent=percent,
-        phases=tuple(p.upper() for p in event.phases),
+        phases=tuple(line_label(p.lower()) for p in event.phases),
         flag=event.flags,
         origin=_origin(event.origin, site),
     )

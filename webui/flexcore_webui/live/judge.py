@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from flexcore.model import Flag
+from flexcore.quantities import PHASES, line_label
 
 State = Literal["acceptable", "near", "over", "not-judged"]
 #: Each has its sentence in words.py.
@@ -51,19 +52,20 @@ def judge_busbar(
     flags: tuple[Flag, ...],
     udin_v: float,
     nominal_hz: float,
+    lines: tuple[str, ...] = PHASES,
 ) -> Judgement:
     """The worst of three voltages and the frequency; flagged values are not judged (IEC 61000-4-30, 4.7)."""
     if flags:
         return Judgement("not-judged", "flagged", flag=flags[0])
     findings: list[Judgement] = []
-    for phase in ("l1", "l2", "l3"):
+    for phase in lines:
         u = values.get(f"u_{phase}_v")
         if u is None:
-            return Judgement("not-judged", "incomplete", subject=phase.upper())
+            return Judgement("not-judged", "incomplete", subject=line_label(phase))
         deviation = 100.0 * (u - udin_v) / udin_v
         state = _state(deviation, VOLTAGE_LIMIT_PERCENT)
         findings.append(
-            Judgement(state, "voltage", phase.upper(), round(deviation, 2), VOLTAGE_LIMIT_PERCENT)
+            Judgement(state, "voltage", line_label(phase), round(deviation, 2), VOLTAGE_LIMIT_PERCENT)
         )
     worst = max(findings, key=lambda j: abs(j.deviation_percent or 0.0))
     f = values.get("f_hz")

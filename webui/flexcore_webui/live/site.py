@@ -7,9 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flexcore.components import MAX_COMPONENTS, kind_of
 from flexcore.errors import SettingsError
-from flexcore.payloads import ElementMeta, MetaPayload
-from flexcore.station import Busbar, Station, read_station
+from flexcore.payloads import ComponentMeta, ElementMeta, MetaPayload
+from flexcore.quantities import PAIRS, PHASES
+from flexcore.station import Busbar, Field, Station, read_station
 
 MAX_ELEMENTS = 80
 MAX_LINE = 300
@@ -23,6 +25,11 @@ class Site:
     name: str
     nominal_frequency_hz: float
     elements: tuple[ElementMeta, ...]
+    components: tuple[ComponentMeta, ...] = ()
+
+    def component(self, name: str) -> ComponentMeta | None:
+        """The transformer or cable called ``name``, if the station has it."""
+        return next((c for c in self.components if c.id == name), None)
 
     def element(self, name: str) -> ElementMeta | None:
         """The element called ``name``, if the station has it."""
@@ -39,27 +46,45 @@ class Site:
         return tuple(e for e in self.elements if e.kind == "field")
 
 
+def lines(element: ElementMeta) -> tuple[str, ...]:
+    """Names of the three voltages of a busbar that are judged."""
+    return PAIRS if element.voltages == "phase_to_phase" else PHASES
+
+
 def udin_v(element: ElementMeta) -> float:
-    """Declared voltage between phase and neutral, from the element's voltage between phases."""
-    return element.nominal_v / math.sqrt(3.0)
+    """Declared voltage of those that are judged, from the one between phases."""
+    return element.nominal_v if lines(element) == PAIRS else element.nominal_v / math.sqrt(3.0)
 
 
 def site_of_station(station: Station) -> Site:
     """The site a station file describes."""
-    nominal = {b.id: b.nominal_v for b in station.busbar}
+    busbars = {b.id: b for b in station.busbar}
     elements = tuple(
-        ElementMeta(e.id, "busbar", e.name, e.id, e.nominal_v, e.channels)
+        ElementMeta(e.id, "busbar", e.name, e.id, e.nominal_v, e.channels, e.judged)
         if isinstance(e, Busbar)
-        else ElementMeta(e.id, "field", e.name, e.busbar, nominal[e.busbar], e.channels)
+        else _field(e, busbars[e.busbar])
         for e in station.elements
     )
     s = station.station
-    return Site(s.id, s.name, float(s.nominal_frequency_hz), elements)
+    components = tuple(ComponentMeta(c.id, kind_of(c), c.name, c.field) for c in station.component)
+    return Site(s.id, s.name, float(s.nominal_frequency_hz), elements, components)
+
+
+def _field(field: Field, busbar: Busbar) -> ElementMeta:
+    return ElementMeta(
+        field.id, "field", field.name, busbar.id, busbar.nominal_v, field.channels, busbar.judged
+    )
 
 
 def site_of_meta(meta: MetaPayload) -> Site:
     """The site a retained message describes; for a page that may not read the file."""
-    return Site(meta.station, meta.name, meta.nominal_frequency_hz, meta.elements[:MAX_ELEMENTS])
+    return Site(
+        meta.station,
+        meta.name,
+        meta.nominal_frequency_hz,
+        meta.elements[:MAX_ELEMENTS],
+        meta.components[:MAX_COMPONENTS],
+    )
 
 
 class StationFile:

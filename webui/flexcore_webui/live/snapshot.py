@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from flexcore.loading.payload import LoadPayload
 from flexcore.payloads import ElementMeta
 from flexcore_webui.live.judge import Judgement
 
@@ -40,6 +41,7 @@ class Versions(msgspec.Struct, frozen=True):
     events: int
     health: int
     trend: int
+    load: int
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -105,6 +107,21 @@ class EventRow(msgspec.Struct, frozen=True):
     origin: OriginRow | None = None
 
 
+class LoadRow(msgspec.Struct, frozen=True):
+    """What a transformer or cable bears, as the list shows it; ``load`` is what the bus said last.
+
+    ``stale``: nothing has come for so long that it says nothing any more.
+    """
+
+    id: str
+    kind: str
+    name: str
+    field_name: str
+    stale: bool
+    age_s: float | None = None
+    load: LoadPayload | None = None
+
+
 class AlarmRow(msgspec.Struct, frozen=True):
     """Something a person should know; ``service`` is empty where the page itself noticed it."""
 
@@ -128,9 +145,9 @@ class ServiceRow(msgspec.Struct, frozen=True):
 
 
 class TrendRow(msgspec.Struct, frozen=True):
-    """3-s voltages of one busbar: times in s since 1970; None where a value is missing or flagged."""
+    """3-s voltages of one busbar: times in s since 1970, names of the three ``lines``, and of each its
+    voltages; None where a value is missing or flagged."""
 
     t: tuple[float, ...]
-    u_l1_v: tuple[float | None, ...]
-    u_l2_v: tuple[float | None, ...]
-    u_l3_v: tuple[float | None, ...]
+    lines: tuple[str, ...]
+    u_v: tuple[tuple[float | None, ...], ...]

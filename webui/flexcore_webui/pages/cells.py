@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flexcore import quantities
 from flexcore.payloads import ElementMeta
-from flexcore_webui.live.site import udin_v
+from flexcore_webui.live.site import lines, udin_v
 
 #: The small gauge beside a voltage spans this deviation to both sides; its limits stand at 10 %.
 GAUGE_SPAN_PERCENT = 15.0
@@ -37,9 +37,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PhaseView:
-    """One phase of a busbar: the voltage and its deviation from the declared one."""
+    """One voltage of a busbar and its deviation from the declared one; ``colour`` is that of its phase."""
 
     name: str
+    colour: str
     voltage: Cell
     deviation: Cell
 
@@ -53,6 +54,10 @@ class BusbarView:
     udin: Cell
     phases: tuple[PhaseView, ...]
     frequency: Cell
+    #: Its voltages have two digits before the point and three behind it.
+    long: bool
+    #: Beside voltages between phases, those to earth: they show an earth fault.
+    earth: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,11 @@ def busbar_view(meta: ElementMeta) -> BusbarView:
     unit, scale, decimals = ("kV", 1000.0, 3) if high else ("V", 1.0, 1)
     udin = udin_v(meta)
 
-    def phase(name: str) -> PhaseView:
-        quantity = f"u_{name.lower()}_v"
+    def phase(line: str, colour: str) -> PhaseView:
+        quantity, name = f"u_{line}_v", quantities.line_label(line)
         return PhaseView(
             name,
+            colour,
             Cell(meta.id, quantity, f"U {name}", unit, scale, decimals),
             Cell(meta.id, quantity, f"ΔU {name}", "%", udin / 100.0, 1, udin, sign=True),
         )
@@ -92,8 +98,14 @@ def busbar_view(meta: ElementMeta) -> BusbarView:
         meta=meta,
         nominal=(meta.nominal_v / scale, unit),
         udin=Cell(meta.id, "", "Udin", unit, scale, decimals),
-        phases=tuple(phase(p) for p in ("L1", "L2", "L3")),
+        phases=tuple(phase(*both) for both in zip(lines(meta), quantities.PHASES, strict=True)),
         frequency=Cell(meta.id, "f_hz", "f", "Hz", 1.0, quantities.BY_NAME["f_hz"].decimals),
+        long=high and udin >= 10.0 * scale,
+        earth=()
+        if lines(meta) == quantities.PHASES
+        else tuple(
+            Cell(meta.id, f"u_{x}_v", f"U {x.upper()}", unit, scale, decimals) for x in quantities.PHASES
+        ),
     )
 
 

@@ -20,7 +20,7 @@ pages = Blueprint("overview", __name__)
 HTML = "text/html; charset=utf-8"
 
 #: Lists that change seldom: the browser fetches one again when its version in the stream rises.
-PARTS = ("alarms", "events", "gaps", "health")
+PARTS = ("alarms", "events", "gaps", "health", "load")
 
 
 @pages.get("/")
@@ -67,6 +67,7 @@ def _lists(*names: str) -> dict[str, Any]:
         "alarms": lambda: {"alarms": board.look()[1]},
         "events": lambda: {"events": board.events()},
         "gaps": lambda: {"gaps": board.gaps()},
+        "load": lambda: {"loads": board.hub.loads()},
         "health": lambda: {"services": board.hub.services(), "about": rooms().about, "drops": drops},
     }
     found: dict[str, Any] = {}

@@ -44,8 +44,9 @@ class Figure:
         return over or (self.at_least is not None and not self.value >= self.at_least)
 
 
-def _worker(channels: int, block: int, seconds: float) -> dict[str, float]:
+def _worker(channels: int, block: int, seconds: float, voltages: str = "phase_to_earth") -> dict[str, float]:
     words = [sys.executable, "-m", "flexcore.desk.bench.dsp_worker", str(channels), str(block), str(seconds)]
+    words.append(voltages)
     done: dict[str, float] = json.loads(call(words).strip().splitlines()[-1])
     return done
 
@@ -69,6 +70,11 @@ def _speed(seconds: float) -> list[Figure]:
                     yardstick=yardstick(channels, seconds) if block_ms == 200 else None,
                 )
             )
+        pairs = [
+            _worker(39, block, seconds, "phase_to_phase")["ms_per_channel_second"] for _ in range(REPEATS)
+        ]
+        name = f"CPU, 39, between phases, {block_ms}-ms blocks"
+        figures.append(Figure(name, round(statistics.median(pairs), 4), "ms/channel-s", at_most=must))
     memory = _worker(83, 0, 20.0)["rss_mb"]
     figures.append(Figure("peak RSS, 83 channels", round(memory, 1), "MB", at_most=100.0))
     return figures

@@ -1,4 +1,4 @@
-"""One run of the engine in a process of its own: ``CHANNELS BLOCK SECONDS`` -> a line of JSON.
+"""One run of the engine in a process of its own: ``CHANNELS BLOCK SECONDS VOLTAGES`` -> a line of JSON.
 
 ``BLOCK`` 0 measures memory: a second of plain sines over and over, so that the signal itself hardly counts.
 """
@@ -37,7 +37,7 @@ def _peak_mb() -> float:
 def main() -> int:
     """Measure and print."""
     channels, block, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    described = station(channels)
+    described = station(channels, voltages=sys.argv[4])
     pattern = signals(channels, 10) if block else _sines(channels)
     analyser = StationAnalyser(described)
     spent = 0.0

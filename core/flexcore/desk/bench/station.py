@@ -26,12 +26,13 @@ STATIONS = {39: (12, False), 83: (20, True)}
 Samples = npt.NDArray[np.float32]
 
 
-def station(channels: int, nominal_v: float = 398.4) -> Station:
+def station(channels: int, nominal_v: float = 398.4, voltages: str = "phase_to_earth") -> Station:
     """A busbar of 230 V between phase and neutral, and the fields."""
     fields, neutral = STATIONS[channels]
     text = [
         '[station]\nid = "bench"\nname = "Bench"',
         f'[[busbar]]\nid = "bb1"\nname = "Busbar"\nnominal_v = {nominal_v}\nsensor.stream = 1',
+        f'voltages = "{voltages}"',
         "[signalling]\nfrequencies_hz = [383.33]",
     ]
     for n in range(fields):

@@ -4,6 +4,7 @@ const PARTS = {
   alarms: { versions: ["alarms"], pause: 1000 },
   events: { versions: ["events"], pause: 500 },
   gaps: { versions: ["events"], pause: 500 },
+  load: { versions: ["load"], pause: 2000 },
   health: { versions: ["health"], pause: 5000 },
 };
 const seen = {};

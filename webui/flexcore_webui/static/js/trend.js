@@ -24,7 +24,7 @@ export class Trend {
     if (!answer.ok) return;
     const got = await answer.json();
     got.t.forEach((t, i) =>
-      this.points.push({ t, l1: got.u_l1_v[i], l2: got.u_l2_v[i], l3: got.u_l3_v[i] }),
+      this.points.push({ t, l1: got.u_v[0][i], l2: got.u_v[1][i], l3: got.u_v[2][i] }),
     );
     this.draw();
   }
