@@ -12,8 +12,8 @@ from typing import Literal
 from flexcore.errors import FlexcoreError
 
 #: What went wrong, for a machine. ``unreachable``: no connection or no serial device. ``closed``: the other
-#: side hung up. ``silent``: no answer in time. ``other_device``: somebody else answered. ``other_answer``: the
-#: answer to another request. ``garbage``: bytes that are no answer. ``exception``: the meter declined.
+#: side hung up. ``silent``: no answer in time. ``other_device``: somebody else answered. ``other_answer``:
+#: the answer to another request. ``garbage``: bytes that are no answer. ``exception``: the meter declined.
 Reason = Literal["unreachable", "closed", "silent", "other_device", "other_answer", "garbage", "exception"]
 
 #: Registers in one request (specification 6.3).

@@ -1,9 +1,9 @@
 """Wires to meters: a TCP connection or a serial line, on which one request is under way at a time.
 
-An answer counts only when it is the one that was asked for: same device, same transaction (where the frame has
-one), same function, right length. After any failure but a meter's own exception the connection is given up, so
-that nothing late can ever be taken for the answer to a later request. Every exchange is bounded in time and
-bytes. Not for more than one thread.
+An answer counts only when it is the one that was asked for: same device, same transaction (where the frame
+has one), same function, right length. After any failure but a meter's own exception the connection is given
+up, so that nothing late can ever be taken for the answer to a later request. Every exchange is bounded in
+time and bytes. Not for more than one thread.
 """
 
 from __future__ import annotations
@@ -38,15 +38,21 @@ BAUD_RATES = tuple(_BAUD)
 class Line(Protocol):
     """An open connection: a descriptor that gives and takes bytes and never blocks."""
 
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """For select()."""
+        ...
 
     def read(self) -> bytes:
         """What has come; empty at the end. Raises BlockingIOError where nothing has."""
         ...
 
-    def write(self, data: bytes) -> int: ...
+    def write(self, data: bytes) -> int:
+        """How many of the bytes were taken."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go."""
+        ...
 
 
 class Wire:
@@ -84,17 +90,20 @@ class Wire:
         try:
             return self._attempt(ask, until_s)
         except ModbusError as error:
-            if error.reason != "exception":
-                self.close()
+            self._give_up(error)
             # Meters hang up on idle clients; that shows only when something is asked.
             if not (used and error.reason == "closed"):
                 raise
         try:
             return self._attempt(ask, until_s)
         except ModbusError as error:
-            if error.reason != "exception":
-                self.close()
+            self._give_up(error)
             raise
+
+    def _give_up(self, error: ModbusError) -> None:
+        """After anything but the meter's own word the line may hold what belongs to no later request."""
+        if error.reason != "exception":
+            self.close()
 
     def _attempt(self, ask: Ask, until_s: float) -> bytes:
         if self._line is None:
@@ -271,7 +280,7 @@ class SerialWire(Wire):
         if self._stop_bits == 2:
             flags |= termios.CSTOPB
         control = termios.tcgetattr(fd)[6]
-        control[termios.VMIN], control[termios.VTIME] = 1, 0  # type: ignore[index]
+        control[termios.VMIN], control[termios.VTIME] = 1, 0
         # A byte with wrong parity is dropped: the CRC fails and the frame is no answer.
         iflag = termios.INPCK | termios.IGNPAR if self._parity != "none" else 0
         termios.tcsetattr(fd, termios.TCSANOW, [iflag, 0, flags, 0, speed, speed, control])
