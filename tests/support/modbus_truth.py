@@ -1,9 +1,10 @@
-"""Another one's Modbus server (pymodbus) with registers of a profile, in a thread: what ours is checked against."""
+"""Another one's Modbus server (pymodbus) with a profile's registers, in a thread: the measure of ours."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 from types import TracebackType
 
 from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSparseDataBlock
@@ -18,7 +19,7 @@ class ForeignServer:
     def __init__(self, meter: SimulatedMeter) -> None:
         registers = {at: int.from_bytes(words, "big") for at, words in meter.registers().items()}
         ends = sorted(registers)
-        for first, after in zip(ends, ends[1:], strict=False):  # what lies between is read, and never used
+        for first, after in pairwise(ends):  # what lies between is read, and never used
             if after - first < 64:
                 registers |= dict.fromkeys(range(first + 1, after), 0)
         block = ModbusSparseDataBlock({at + 1: word for at, word in registers.items()})

@@ -87,7 +87,7 @@ class _Handler(socketserver.BaseRequestHandler):
                 continue
             except OSError:
                 return
-            if not data:
+            if not data or self.server.ending.is_set():
                 return
             buffer += data
             try:

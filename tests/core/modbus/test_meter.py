@@ -14,7 +14,7 @@ from flexcore.drivers.modbus.frames import ModbusError
 from flexcore.drivers.modbus.meter import Meter, NotThisMeterError
 from flexcore.drivers.modbus.profile import parse_profile, read_profile
 from flexcore.drivers.modbus.wire import TcpWire
-from flexcore.simulator.modbus import ModbusServer, SimulatedMeter
+from flexcore.simulator.modbus import ModbusServer, SimulatedMeter, Trouble
 from support.modbus_truth import ForeignServer
 
 SHIPPED = ("satec-pm180", "eastron-sdm630", "janitza-umg604")
@@ -183,14 +183,7 @@ def test_trouble_is_told_bounded_in_time_and_heals_by_itself(trouble: dict[str, 
         assert caught.value.reason == reason
         assert "\n" not in str(caught.value)
         assert time.monotonic() - began < 1.5
-        for key, value in {
-            "silent": False,
-            "delay_s": 0.0,
-            "exception": 0,
-            "other_unit": None,
-            "garbage": None,
-        }.items():
-            setattr(one.trouble, key, value)
+        one.trouble = Trouble()
         if reason == "silent":
             time.sleep(0.5)  # a late answer must not be taken for that to the next request
         one.values["f_hz"] = 49.98
