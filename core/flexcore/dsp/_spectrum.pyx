@@ -137,9 +137,8 @@ cdef class Spectrometer:
         cdef const double[::1] msv = msv_array
         row_array = np.empty(18 + 3 * msv.shape[0] + 18 * (self.orders + 1))
         cdef double[::1] row = row_array
-        cdef int c, h, n
-        cdef double uref, hz = self.rate * self.cycles / plan.span
-        cdef double rr, ri, magnitude, swap
+        cdef int h
+        cdef double rr, ri, magnitude
         cdef double[:, :, ::1] tables = row_array[18 + 3 * msv.shape[0] :].reshape(6, self.orders + 1, 3)
         with nogil:
             self._weights(plan)
@@ -161,23 +160,57 @@ cdef class Spectrometer:
             for h in range(1, self.orders + 1):
                 plan.rotation_re[h] = plan.rotation_re[h - 1] * rr - plan.rotation_im[h - 1] * ri
                 plan.rotation_im[h] = plan.rotation_re[h - 1] * ri + plan.rotation_im[h - 1] * rr
-            self._orders(plan, 3, &tables[0, 0, 0])
-            for c in range(3):
-                plan.phasor_re[c] = tables[4, 1, c]
-                plan.phasor_im[c] = tables[5, 1, c]
-                row[c] = plan.squares[c]
-                uref = udin * udin
-                row[6 + c] = min(row[c], uref)
-                row[9 + c] = max(row[c], uref)
-                row[12 + c] = row[15 + c] = 0.0
-                for h in range(2, self.orders + 1):
-                    row[12 + c] += tables[0, h, c]
-                    if h <= 40:
-                        row[15 + c] += tables[0, h, c]
-            for n in range(<int> msv.shape[0]):
-                self._signal(msv[n] * self.cycles / hz, &row[18 + 3 * n])
-            sequences(&plan.phasor_re[0], &plan.phasor_im[0], &row[3])
+            self._voltages(plan, &plan.squares[0], &plan.phasor_re[0], &plan.phasor_im[0], udin, msv, tables, row)
         return plan, row_array
+
+    def between(self, Plan plan, const float[:, ::1] u, double start, double udin, signalling):
+        """Three other voltages over a planned window that begins at column ``start`` of ``u`` (3, n).
+
+        Angles are against the plan's first voltage.
+
+        Returns:
+            row: see :class:`flexcore.dsp.rows.VoltageRow`; mean squares in V^2.
+        """
+        cdef Py_ssize_t a = <Py_ssize_t> floor(start - plan.part_start + 0.5)
+        if u.shape[0] != 3 or a < self.reach or a + plan.inside + self.reach >= u.shape[1]:
+            raise ValueError("expected three voltages with samples around both edges")
+        msv_array = np.asarray(signalling, np.float64)
+        cdef const double[::1] msv = msv_array
+        row_array = np.empty(18 + 3 * msv.shape[0] + 18 * (self.orders + 1))
+        cdef double[::1] row = row_array
+        cdef double[:, :, ::1] tables = row_array[18 + 3 * msv.shape[0] :].reshape(6, self.orders + 1, 3)
+        cdef double[4] squares, re, im
+        cdef Py_ssize_t need = plan.inside + self.taps + 4
+        if self.scratch.shape[0] < need:
+            self.scratch = aligned(need + need // 8)
+        with nogil:
+            lanes_gather(&u[0, a - plan.lead], u.shape[1], 3, need, <f32x4*> &self.scratch[0, 0])
+            self._window(plan, <const f32x4*> &self.scratch[0, 0], squares, NULL)
+            self._voltages(plan, squares, re, im, udin, msv, tables, row)
+        return row_array
+
+    cdef void _voltages(
+        self, Plan plan, const double* squares, double* re, double* im, double udin, const double[::1] msv,
+        double[:, :, ::1] tables, double[::1] row,
+    ) noexcept nogil:
+        """The row of three voltages from the bins of their window, and their phasors."""
+        cdef int c, h, n
+        cdef double uref = udin * udin, hz = self.rate * self.cycles / plan.span
+        self._orders(plan, 3, &tables[0, 0, 0])
+        for c in range(3):
+            re[c] = tables[4, 1, c]
+            im[c] = tables[5, 1, c]
+            row[c] = squares[c]
+            row[6 + c] = min(row[c], uref)
+            row[9 + c] = max(row[c], uref)
+            row[12 + c] = row[15 + c] = 0.0
+            for h in range(2, self.orders + 1):
+                row[12 + c] += tables[0, h, c]
+                if h <= 40:
+                    row[15 + c] += tables[0, h, c]
+        for n in range(<int> msv.shape[0]):
+            self._signal(msv[n] * self.cycles / hz, &row[18 + 3 * n])
+        sequences(re, im, &row[3])
 
     def current(self, Plan plan, const float[:, ::1] i, double start):
         """Currents and powers of one field over a planned window that begins at column ``start`` of ``i``.

@@ -221,7 +221,7 @@ class BusbarStage:
             plan, row = self._spectrometer.plan(self._judged, *edges, self.earth_v, self._signals_hz)
             return plan, row, row
         plan, voltage = self._spectrometer.plan(self.track.data, *edges, self.earth_v, ())
-        _, row = self._spectrometer.plan(self._judged, *edges, self._udin_v, self._signals_hz)
+        row = self._spectrometer.between(plan, self._judged, edges[0], self._udin_v, self._signals_hz)
         return plan, voltage, np.concatenate((row, voltage[: VoltageRow.means]))
 
     def _earth(self, row: Float64) -> Float64:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from flexcore.dsp.rows import VoltageRow
+from flexcore.dsp.spectrum import spectrometer
 from flexcore.model import Trace, Waveform
 from flexcore.quantities import PAIRS, PHASES, of_busbar
 from flexcore.station import Station
@@ -61,6 +63,25 @@ def test_rms_and_spectra_are_those_of_the_differences(hz: float) -> None:
         assert values[f"u_{name}_v"] == pytest.approx(earth, rel=1e-5)
     assert values["f_hz"] == pytest.approx(hz, abs=1e-4)
     assert set(values) == {q.name for q in of_busbar("3s", PAIRS)}
+
+
+def test_rows_over_a_planned_window_are_those_of_a_plan_of_its_own() -> None:
+    """All but the angles, which count from the fundamental of phase 1 to earth: L1-L2 is 30 degrees ahead."""
+    meter = spectrometer(20_000, 50)
+    t = np.arange(12_000) / 20_000.0
+    u = three_phase(t, 50.2) + 0.04 * three_phase(t, 5 * 50.2, lag_deg=40.0)
+    pairs = np.ascontiguousarray(between(u), np.float32)
+    for start, length in ((3000.25, 3984.06), (3001.9, 4000.0)):
+        plan, _ = meter.plan(np.ascontiguousarray(u, np.float32), start, start + length, UDIN_V, ())
+        _, own = meter.plan(pairs, start, start + length, NOMINAL_V, (383.0, 1350.0))
+        row = meter.between(plan, pairs, start, NOMINAL_V, (383.0, 1350.0))
+        layout = VoltageRow(meter.orders, 2)
+        np.testing.assert_allclose(row[: layout.base], own[: layout.base], rtol=1e-7)
+        np.testing.assert_array_equal(layout.tables(row)[:4], layout.tables(own)[:4])
+        real, imaginary = layout.tables(row)[4:, :, 0]
+        assert np.degrees(np.arctan2(imaginary[1], real[1])) == pytest.approx(30.0, abs=0.01)
+    with pytest.raises(ValueError, match="around both edges"):
+        meter.between(plan, pairs[:, :6000], 3000.0, NOMINAL_V, ())
 
 
 def test_powers_are_those_against_the_voltages_to_earth() -> None:
