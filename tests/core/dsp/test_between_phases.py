@@ -81,7 +81,7 @@ def test_rows_over_a_planned_window_are_those_of_a_plan_of_its_own() -> None:
         real, imaginary = layout.tables(row)[4:, :, 0]
         assert np.degrees(np.arctan2(imaginary[1], real[1])) == pytest.approx(30.0, abs=0.1)
     with pytest.raises(ValueError, match="around both edges"):
-        meter.between(plan, pairs[:, :6000], 3000.0, NOMINAL_V, ())
+        meter.between(plan, np.ascontiguousarray(pairs[:, :6000]), 3000.0, NOMINAL_V, ())
 
 
 def test_powers_are_those_against_the_voltages_to_earth() -> None:
