@@ -28,9 +28,10 @@ def test_follows_and_loses_a_real_server() -> None:
         assert quality.stratum == 4
         assert quality.source == "127.0.0.1"
         assert quality.error_s is not None
-        # the same clock on both sides: microseconds, and what a busy machine lets a packet wait
-        assert 0.0 < quality.error_s < 0.5
-        assert quality.offset_s == pytest.approx(0.0, abs=0.25)
+        # The same clock on both sides; the bound shrinks with each answer, and a busy machine lets one wait.
+        assert eventually(lambda: (ask(clock.command_port).error_s or 1.0) < 0.1, 30.0)
+        quality = ask(clock.command_port)
+        assert quality.offset_s == pytest.approx(0.0, abs=0.1)
         assert quality.within(0.5)
         clock.stop()
         assert ask(clock.command_port).state == "unknown"
