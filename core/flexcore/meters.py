@@ -20,8 +20,8 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One meter: at an IP ``address`` (Modbus/TCP, or serial frames with ``framing = "rtu"``), or on a
     serial ``device``.
 
-    ``profile`` is one that is shipped or a file of the box; ``scales`` are the site's for those that it names.
-    ``field``: what it measures, where that is one of the station's.
+    ``profile`` is one that is shipped or a file of the box; ``scales`` are the site's for those that it
+    names. ``field``: what it measures, where that is one of the station's.
     """
 
     id: Identifier

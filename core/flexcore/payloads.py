@@ -130,8 +130,8 @@ class MeterPayload(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``state`` is ``ok``, ``stale`` (no reading for some periods; ``v`` is empty) or ``wrong`` (something
     answers that is not the meter of the profile); ``reason`` is a key of
-    :data:`flexcore.drivers.modbus.frames.Reason`, ``detail`` for experts. ``t`` is when it was read, of a stale
-    one when it was read last.
+    :data:`flexcore.drivers.modbus.frames.Reason`, ``detail`` for experts. ``t`` is when it was read, of a
+    stale one when it was read last.
     """
 
     id: str
