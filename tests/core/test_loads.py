@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +21,9 @@ from flexcore.services.service import Service
 from support.broker import Broker
 from support.loaded import START_NS, STEP_NS, TEXT, station, value, values
 from support.pq import blocks, three_phase, times
+from support.waiting import eventually
 
 STATION = station(TEXT)
-
-
-def eventually(condition: Callable[[], object], within_s: float = 15.0) -> bool:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 class Alarms:
@@ -91,7 +82,7 @@ def test_over_the_bus_from_samples_retained_and_named_in_the_meta(broker: Broker
         bus.subscribe("flexcore/v1/s1/load/+", lambda t, raw: heard.update({t[-2:]: decode_load(raw)}), qos=1)
         bus.subscribe("flexcore/v1/s1/meta", lambda _, raw: meta.append(raw), qos=1)
         bus.start()
-        assert eventually(lambda: len(heard) == 2 and meta)
+        assert eventually(lambda: len(heard) == 2 and meta, 15.0)
         bus.close()
     finally:
         service.stopping.set()
@@ -115,7 +106,7 @@ def test_what_is_known_survives_a_restart(tmp_path: Path) -> None:
     before = Desk(tmp_path / "load")
     for m in values("f1", 48 * 60, 300.0):
         before.loads.take(m)
-    before.loads.save()
+    before.loads.close()
     after = Desk(tmp_path / "load")
     after.loads.take(value("f1", START_NS + 48 * 3600_000_000_000, 300.0))
     (told,) = after.told
@@ -137,8 +128,10 @@ def test_it_is_kept_once_a_minute_and_only_when_it_changed(tmp_path: Path) -> No
     assert not (tmp_path / "load").exists()
     desk.loads.look_after(122.0)
     file = tmp_path / "load" / FILE
+    assert eventually(file.exists)
     written = file.stat().st_mtime_ns
     desk.loads.look_after(190.0)
+    desk.loads.close()
     assert file.stat().st_mtime_ns == written
 
 
@@ -154,7 +147,7 @@ def test_a_spoilt_file_is_forgotten_and_written_anew(
     assert "temperatures begin unknown" in caplog.text
     for m in values("f1", 2, 100.0):
         desk.loads.take(m)
-    desk.loads.save()
+    desk.loads.close()
     assert json.loads(file.read_text())["format"] == "flexcore-load-1"
 
 
@@ -164,10 +157,10 @@ def test_a_folder_that_cannot_be_written_is_an_alarm_until_it_can(tmp_path: Path
     desk = Desk(folder)
     for m in values("f1", 2, 100.0):
         desk.loads.take(m)
-    desk.loads.save()
-    assert "load_not_kept" in desk.alarms.raised
+    desk.loads.look_after(100.0)
+    assert eventually(lambda: "load_not_kept" in desk.alarms.raised)
     folder.unlink()
-    desk.loads.save()
+    desk.loads.close()
     assert not desk.alarms.raised
 
 

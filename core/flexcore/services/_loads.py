@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from flexcore import topics
@@ -30,7 +31,10 @@ Publish = Callable[[str, bytes], None]
 
 
 class Loads:
-    """``publish`` takes topic and payload; ``folder`` is where temperatures are kept, one file."""
+    """``publish`` takes topic and payload; ``folder`` is where temperatures are kept, one file.
+
+    The file is written by a thread of its own: a disk takes its time, and an event may not wait for it.
+    """
 
     def __init__(
         self, station: Station, folder: Path, publish: Publish, alarms: Alarms, now_s: float
@@ -42,6 +46,8 @@ class Loads:
         self._saved_s = now_s
         self._stage = LoadStage(station, self._read()) if station.component else None
         self._written = b""
+        self._writer = ThreadPoolExecutor(1, "load-state")
+        self._writing: Future[None] | None = None
 
     def _read(self) -> dict[str, Followed]:
         """What was known before; a file that is none is forgotten, in words: bounds are wide then."""
@@ -65,16 +71,24 @@ class Loads:
             self._tell(self._stage.silence())
 
     def look_after(self, now_s: float) -> None:
-        """Now and then: keep what is known."""
-        if now_s - self._saved_s >= SAVE_S:
+        """Now and then: keep what is known, beside the work."""
+        if now_s - self._saved_s >= SAVE_S and (self._writing is None or self._writing.done()):
             self._saved_s = now_s
-            self.save()
+            if text := self._text():
+                self._writing = self._writer.submit(self._write, text)
 
-    def save(self) -> None:
-        """Keep what is known for a next start."""
-        if self._stage is None or not (followed := self._stage.followed):
-            return
-        text = write_saved(self._station, followed)
+    def close(self) -> None:
+        """Keep what is known for a next start; on the disk when this returns."""
+        if text := self._text():
+            self._writing = self._writer.submit(self._write, text)
+        self._writer.shutdown()
+
+    def _text(self) -> bytes:
+        """What is known; empty where nothing is."""
+        followed = {} if self._stage is None else self._stage.followed
+        return write_saved(self._station, followed) if followed else b""
+
+    def _write(self, text: bytes) -> None:
         if text == self._written:
             return
         try:

@@ -183,7 +183,7 @@ class Analysis:
                 if now_s - self._looked_s >= PERIOD_S:
                     self._look_after(now_s, subscriber.rejected)
         finally:
-            self._loads.save()
+            self._loads.close()
 
     def take(self, block: Block, queue_was_empty: bool) -> None:
         """Analyse a block and publish what follows from it, or throw it away."""
