@@ -55,6 +55,11 @@ class Paths:
         return self.state / "load"
 
     @property
+    def meters(self) -> Path:
+        """The folder of this box's own register profiles."""
+        return self.state / "meters"
+
+    @property
     def sample_bus(self) -> Path:
         """The ZeroMQ socket on which ``acquire`` publishes blocks."""
         return self.run / "samples" / "blocks.ipc"

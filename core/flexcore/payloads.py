@@ -125,6 +125,24 @@ class TimePayload(msgspec.Struct, frozen=True, omit_defaults=True):
     age_s: float | None = None
 
 
+class MeterPayload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``.../meter/M``: one reading of a bought-in meter, whole or not at all.
+
+    ``state`` is ``ok``, ``stale`` (no reading for some periods; ``v`` is empty) or ``wrong`` (something
+    answers that is not the meter of the profile); ``reason`` is a key of
+    :data:`flexcore.drivers.modbus.frames.Reason`, ``detail`` for experts. ``t`` is when it was read, of a
+    stale one when it was read last.
+    """
+
+    id: str
+    state: Literal["ok", "stale", "wrong"]
+    t: str | None = None
+    field: str | None = None
+    v: dict[str, float | None] = {}
+    reason: str = ""
+    detail: str = ""
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """Something a person should know; ``code`` is translated by the page, ``detail`` is for experts."""
 
@@ -199,6 +217,7 @@ _event = msgspec.json.Decoder(EventPayload)
 _origins = msgspec.json.Decoder(OriginPayload)
 _health = msgspec.json.Decoder(HealthPayload)
 _meta = msgspec.json.Decoder(MetaPayload)
+_meter = msgspec.json.Decoder(MeterPayload)
 
 
 def encode(payload: msgspec.Struct) -> bytes:
@@ -324,3 +343,11 @@ def decode_meta(raw: bytes) -> MetaPayload:
         return _meta.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PayloadError(f"meta: {error}") from error
+
+
+def decode_meter(raw: bytes) -> MeterPayload:
+    """A meter's reading; raises :class:`PayloadError`."""
+    try:
+        return _meter.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"meter: {error}") from error

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from flexcore.components import MAX_COMPONENTS, LoadSettings, StationComponent, check_entry
+from flexcore.meters import MAX_METERS, MeterSettings, check_lines, check_meter
 from flexcore.naming import Identifier
 from flexcore.quantities import PAIRS, PHASES, SIGNALS, Voltages
 from flexcore.tomlfile import parse_toml, read_toml_text, refuse
@@ -193,6 +194,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: TimeSettings = TimeSettings()
     component: Annotated[tuple[StationComponent, ...], Meta(max_length=MAX_COMPONENTS)] = ()
     load: LoadSettings = LoadSettings()
+    meter: Annotated[tuple[MeterSettings, ...], Meta(max_length=MAX_METERS)] = ()
 
     @property
     def elements(self) -> tuple[Busbar | Field, ...]:
@@ -240,6 +242,7 @@ def _check_references(station: Station, file: str) -> None:
             known = ", ".join(sorted(busbars))
             refuse(file, f"field[{n}].busbar", f"expected the id of a busbar ({known}), got {field.busbar!r}")
     _check_components(station, file, ids)
+    _check_meters(station, file, ids)
     a = station.acquire
     if (a.rate_hz * a.block_ms) % 1000:
         expected = f"expected a whole number of samples in {a.block_ms} ms"
@@ -270,6 +273,18 @@ def _check_components(station: Station, file: str, ids: dict[str, str]) -> None:
             known = ", ".join(sorted(fields)) or "there is none"
             refuse(file, f"{table}.field", f"expected the id of a field ({known}), got {component.field!r}")
         check_entry(component, fields[component.field], file, table)
+
+
+def _check_meters(station: Station, file: str, ids: dict[str, str]) -> None:
+    """Meters have ids of their own and lines that they can share."""
+    fields = {field.id for field in station.field}
+    for n, meter in enumerate(station.meter):
+        table = f"meter[{n}]"
+        other = ids.setdefault(meter.id, table)
+        if other != table:
+            refuse(file, f"{table}.id", f"expected a name used once, {meter.id!r} is also {other}")
+        check_meter(meter, fields, file, table)
+    check_lines(station.meter, file)
 
 
 def _is_ipv4(text: str) -> bool:

@@ -25,6 +25,11 @@ def load(station: str, component: str) -> str:
     return f"{ROOT}/{station}/load/{component}"
 
 
+def meter(station: str, name: str) -> str:
+    """Retained reading of one bought-in meter."""
+    return f"{ROOT}/{station}/meter/{name}"
+
+
 def around(station: str, what: str, element: str) -> str:
     """What is kept of an event: ``waveform`` or ``trace`` of one element."""
     return f"{ROOT}/{station}/{what}/{element}"

@@ -28,7 +28,7 @@ import pytest
 from flexcore.buses.mqtt import MeasurementBus, UnixAddress
 from flexcore.buses.passwords import password_file
 
-NAMES = ("acquire", "analyse", "clock", "record", "web", "reader")
+NAMES = ("acquire", "analyse", "clock", "meter", "record", "web", "reader")
 SETTINGS = """\
 user {user}
 persistence {persistence}

@@ -63,6 +63,7 @@ SERVICE = {
     "analyse": _("Computing values"),
     "record": _("Storing values"),
     "clock": _("Watching the clock"),
+    "meter": _("Asking meters"),
     "web": _("This page"),
 }
 
@@ -98,6 +99,8 @@ ALARM = {
     "clock_holdover": _("The time server is silent; the box's clock runs on by itself."),
     "clock_error": _("The box's clock may be further from the true time than is allowed."),
     "clock_report": _("The quality of the box's clock cannot be read."),
+    "meter_silent": _("A meter does not answer."),
+    "meter_wrong": _("Something answers that is not the meter of the station file."),
     "stream_silent": _("A sensor sends nothing."),
     "no_samples": _("No samples come in."),
     "source_silent": _("No samples come in from a part of the station."),

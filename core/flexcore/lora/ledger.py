@@ -6,7 +6,8 @@ of the clock may free air time that was used:
 
 - within one boot, age is counted by the time since boot, whatever UTC does;
 - a transmission of an earlier boot ages by UTC while that is synchronised, else only since this boot began;
-- a line that cannot be read counts as the longest packet there is, in every band, sent when it is first seen;
+- a line that cannot be read counts as the longest packet there is, in every band, sent when it is first seen,
+  and as more of them where it is as long as more lines (a line's end may be what was spoilt);
   only an unfinished last line is nothing: what was not on the disk was not sent.
 """
 
@@ -31,6 +32,8 @@ MOST_BYTES = 16 << 20
 # Written afresh when so many lines are of no more use.
 MOST_OLD = 2048
 ANY_BAND = "*"
+# The shortest line there can be, in bytes.
+SHORTEST_LINE = 24
 
 _LINE = re.compile(
     rb"1 (?P<band>[0-9.*]{1,8}) (?P<boot>[0-9a-z]{1,16}) (?P<since>\d{1,19}) (?P<utc>\d{1,19}) "
@@ -166,18 +169,17 @@ class Ledger:
             return []
         *lines, _unfinished = data.split(b"\n")
         entries = []
-        damaged = len(data) > MOST_BYTES
+        damaged = int(len(data) > MOST_BYTES)
         for line in lines:
             entry = _entry(line)
             if entry is None:
-                damaged = True
+                damaged += max(1, len(line) // SHORTEST_LINE)
             else:
                 entries.append(entry)
         if damaged:
             clocks, longest_ns = self._clocks, airtime_ns(Modulation(12), 255)
-            entries.append(
-                Entry(ANY_BAND, clocks.boot, clocks.since_boot_ns(), max(0, clocks.utc_ns()), longest_ns)
-            )
+            now_ns, utc_ns = clocks.since_boot_ns(), max(0, clocks.utc_ns())
+            entries.append(Entry(ANY_BAND, clocks.boot, now_ns, utc_ns, damaged * longest_ns))
         return entries
 
     def _rewrite(self) -> None:

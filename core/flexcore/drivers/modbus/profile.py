@@ -112,6 +112,15 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Its scales with those of a site."""
         return {**self.scales, **scales}
 
+    def check_scales(self, scales: dict[str, float], key: str) -> None:
+        """Raises :class:`flexcore.errors.SettingsError` where a site sets a scale that there is not."""
+        for name, scale in scales.items():
+            if name not in self.scales:
+                known = ", ".join(self.scales) or "there is none"
+                refuse("station.toml", f"{key}.{name}", f"expected a scale of {self.model} ({known})")
+            if scale == 0.0 or not math.isfinite(scale):
+                refuse("station.toml", f"{key}.{name}", f"expected a number that is not zero, got {scale}")
+
     def number(self, value: Value, words: bytes, scales: dict[str, float]) -> float | None:
         """The value in its unit from its registers' bytes, high byte first; None where there is none."""
         raw = struct.unpack(f">{_CODES[value.type]}", self._ordered(words))[0]
