@@ -158,7 +158,7 @@ _FIELD_AT: dict[str, tuple[Quantity, ...]] = {
 }
 
 
-def of_busbar(interval: str, lines: tuple[str, ...] = PHASES) -> tuple[Quantity, ...]:
+def of_busbar(interval: str, lines: tuple[str, ...]) -> tuple[Quantity, ...]:
     """What is told over ``interval`` of a busbar whose voltages ``lines`` (:data:`PHASES` or :data:`PAIRS`)
     are judged."""
     return _BUSBAR_AT[lines][interval]

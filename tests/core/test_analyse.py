@@ -26,7 +26,7 @@ from flexcore.payloads import (
     decode_measurement,
     decode_meta,
 )
-from flexcore.quantities import of_busbar, of_field
+from flexcore.quantities import PHASES, of_busbar, of_field
 from flexcore.services import analyse
 from flexcore.services.service import Service
 from flexcore.topics import parts
@@ -142,7 +142,8 @@ def test_samples_become_values_events_and_health(running: Running, listener: Lis
     windows = [m for m in listener.measurements if m.interval == "200ms"]
     assert len(windows) >= 90
     for m in windows:
-        assert set(m.values) == {q.name for q in (of_busbar if m.element == "b1" else of_field)("200ms")}
+        told = of_busbar("200ms", PHASES) if m.element == "b1" else of_field("200ms")
+        assert set(m.values) == {q.name for q in told}
     sound = [m for m in windows if not m.flags]
     assert all(m.values["u_l2_v"] == pytest.approx(UDIN_V, rel=1e-4) for m in sound if m.element == "b1")
     assert all(m.values["phi_l1_deg"] == pytest.approx(30.0, abs=0.01) for m in sound if m.element == "f1")

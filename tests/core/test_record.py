@@ -23,10 +23,11 @@ from flexcore.payloads import HealthPayload, decode_event, decode_health, encode
 from flexcore.services import _recorder
 from flexcore.services._backlog import Backlog
 from flexcore.services._recorder import COMMIT_S, RESET_TOLD_S, RETRY_S, Recorder
-from flexcore.station import parse_station
+from flexcore.station import Station, parse_station
 from flexcore.store import Limits, Series, StoreReader
 from flexcore.store.schema import FILE
 from support.broker import Broker
+from support.pq import analyse, blocks, make_station, three_phase, times
 from support.waiting import eventually
 
 S = 1_000_000_000
@@ -40,6 +41,7 @@ name = "Station 1"
 id = "bb1"
 name = "Busbar 1"
 nominal_v = 10000
+voltages = "phase_to_earth"
 sensor = { stream = 1 }
 
 [[field]]
@@ -71,13 +73,14 @@ def series_of(folder: Path) -> Series:
 class Desk:
     """A recorder with a clock that we turn; what it announced and which alarms stand."""
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+    def __init__(self, folder: Path, limits: Limits | None = None, station: Station = STATION) -> None:
         self.folder = folder
+        self.station = station.station.id
         self.alarms: dict[str, str] = {}
         self.announced: list[Event] = []
         self.now_s = 0.0
         self.recorder = Recorder(
-            station=STATION,
+            station=station,
             folder=folder,
             limits=limits or Limits(reserve_bytes=0),
             alarms=self,
@@ -93,9 +96,9 @@ class Desk:
     def hear(self, *items: Measurement | Event) -> Desk:
         for item in items:
             if isinstance(item, Event):
-                self.recorder.hear_event(topics.event("st1", item.type), encode_event(item))
+                self.recorder.hear_event(topics.event(self.station, item.type), encode_event(item))
             else:
-                topic = topics.measurement("st1", item.interval, item.element)
+                topic = topics.measurement(self.station, item.interval, item.element)
                 self.recorder.hear_values(topic, encode_measurement(item))
         return self
 
@@ -163,6 +166,25 @@ def test_foreign_messages_are_counted_and_leave_no_trace(desk: Desk, tmp_path: P
     assert stats.events == 0
     assert values_of(tmp_path) == [0.0]
     assert desk.alarms == {}
+
+
+@pytest.mark.parametrize(("voltages", "name"), [("phase_to_phase", "u_l12_v"), ("phase_to_earth", "u_l1_v")])
+def test_all_that_the_instrument_tells_is_kept(tmp_path: Path, voltages: str, name: str) -> None:
+    station = make_station(voltages=voltages)
+    t = times(12.0)
+    signals = {"b1": three_phase(t), "f1": three_phase(t, rms=100.0, lag_deg=30.0)}
+    told = analyse(station, blocks(station, signals))
+    desk = Desk(tmp_path, station=station)
+    for element in ("b1", "f1"):
+        desk.hear(*told.measurements(element, "3s"), *told.measurements(element, "10s"))
+    desk.work()
+    desk.recorder.close()
+    assert desk.recorder.counters["foreign"] == 0
+    reader = StoreReader(tmp_path)
+    kept = reader.history("b1", "3s", [name], 0, 2**62).values[name]
+    told_v = [m.values[name] for m in told.measurements("b1", "3s")]
+    assert list(kept) == pytest.approx(told_v, rel=1e-6)
+    assert len(kept) >= 3
 
 
 def ten_minutes(n: int, **spectra: tuple[float, ...]) -> Measurement:

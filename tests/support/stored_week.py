@@ -39,7 +39,7 @@ sensor = { stream = 2 }
 
 def quiet(interval: str) -> dict[str, float | None]:
     """Every quantity of a busbar over ``interval``, undisturbed."""
-    rest: dict[str, float | None] = dict.fromkeys((q.name for q in of_busbar(interval)), 0.1)
+    rest: dict[str, float | None] = dict.fromkeys((q.name for q in of_busbar(interval, PHASES)), 0.1)
     for phase in PHASES:
         rest |= {f"u_{phase}_v": UDIN_V, f"u1_{phase}_v": UDIN_V}
     return rest | {"f_hz": 50.0, "f_10s_hz": 50.0} if interval == "10s" else rest | {"f_hz": 50.0}

@@ -15,7 +15,7 @@ from flexcore.payloads import PayloadError, decode_event, decode_measurement
 from flexcore.quantities import of_busbar, of_field
 from flexcore.services._backlog import Backlog
 from flexcore.services.health import Alarms
-from flexcore.station import Busbar, Station
+from flexcore.station import Busbar, Field, Station
 from flexcore.store.averages import LENGTHS_S, ORDERS, kept_spectra
 from flexcore.store.gaps import Change, GapTracker
 from flexcore.store.schema import FILE, StoreBrokenError, StoreFullError, set_aside
@@ -45,6 +45,12 @@ DETAIL_LIMIT = 32
 _log = logging.getLogger(__name__)
 
 
+def _told(element: Busbar | Field, interval: str) -> tuple[str, ...]:
+    """Names of what is told of ``element`` over ``interval``."""
+    told = of_busbar(interval, element.lines) if isinstance(element, Busbar) else of_field(interval)
+    return tuple(quantity.name for quantity in told)
+
+
 class Recorder:
     """``hear_*`` run on the bus's thread and only queue; :meth:`work` runs on the main thread and writes.
 
@@ -72,7 +78,7 @@ class Recorder:
             (interval, e.id): names
             for interval in INTERVAL_LIMITS_NS
             for e in station.elements
-            if (names := tuple(q.name for q in (of_busbar if isinstance(e, Busbar) else of_field)(interval)))
+            if (names := _told(e, interval))
         }
         self._known = {key: frozenset(names) for key, names in self._names.items()}
         self._store: Store | None = None

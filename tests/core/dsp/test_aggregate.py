@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from flexcore.model import Measurement
-from flexcore.quantities import of_busbar, of_field
+from flexcore.quantities import PHASES, of_busbar, of_field
 from support.pq import Array, Results, analyse, blocks, make_station, three_phase, times
-
-PHASES = ("l1", "l2", "l3")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def column(windows: list[Measurement], name: str) -> Array:
 def test_names_are_exactly_those_of_the_table(results: Results) -> None:
     for interval in ("200ms", "3s"):
         for m in results.measurements("b1", interval):
-            assert set(m.values) == {q.name for q in of_busbar(interval)}
+            assert set(m.values) == {q.name for q in of_busbar(interval, PHASES)}
         for m in results.measurements("f1", interval):
             assert set(m.values) == {q.name for q in of_field(interval)}
 

@@ -12,7 +12,7 @@ from flexcore.dsp import StationAnalyser
 from flexcore.dsp.flicker import ShortTerm
 from flexcore.dsp.flickering import Flicker
 from flexcore.model import Measurement
-from flexcore.quantities import of_busbar, of_field
+from flexcore.quantities import PHASES, of_busbar, of_field
 from support.pq import NS, UDIN_V, Array, Results, analyse, blocks, make_station, three_phase, times
 
 RATE_HZ = 4_000
@@ -54,7 +54,8 @@ def test_windows_begin_anew_at_the_tick_and_the_old_ones_finish(hz: float) -> No
         for m in threes:
             assert m.duration_ns == pytest.approx(150 / hz * NS, rel=1e-5)
             assert m.coverage == pytest.approx(1.0, abs=1e-6)
-            assert set(m.values) == {q.name for q in (of_busbar if element == "b1" else of_field)("3s")}
+            told = of_busbar("3s", PHASES) if element == "b1" else of_field("3s")
+            assert set(m.values) == {q.name for q in told}
 
 
 def test_ten_minutes_take_the_windows_that_begin_in_them() -> None:
@@ -111,7 +112,7 @@ def test_two_hours_are_twelve_ten_minutes() -> None:
     assert "gap" in tens[1].flags
     assert "gap" in whole.flags
     assert whole.coverage == pytest.approx(1140 / 7200, abs=0.001)
-    assert set(whole.values) == {q.name for q in of_busbar("2h")}
+    assert set(whole.values) == {q.name for q in of_busbar("2h", PHASES)}
 
 
 @pytest.mark.parametrize("hz", [42.5, 49.0, 49.98765, 50.0, 51.3, 57.5])
