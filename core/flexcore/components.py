@@ -98,9 +98,3 @@ def check_entry(component: StationComponent, nominal_v: float, file: str, table:
         if component.tau_min is None:
             expected = "expected the conductor's time constant in minutes, to follow its temperature"
             refuse(file, f"{table}.tau_min", expected)
-
-
-def needs_neutral(component: StationComponent) -> bool:
-    """Whether it has a neutral that is judged: without its current, only ``over`` can be said."""
-    neutral = component.neutral_a if isinstance(component, StationTransformer) else component.neutral_mm2
-    return neutral is not None

@@ -46,8 +46,8 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (self.device, 0) if self.device is not None else (self.address or "", self.port)
 
 
-def check_meter(meter: MeterSettings, fields: set[str], file: str, table: str) -> None:
-    """Rules that span keys; ``fields`` are the station's.
+def check_meter(meter: MeterSettings, file: str, table: str) -> None:
+    """Rules that span keys.
 
     Raises:
         SettingsError: with the file, the key and what was expected.
@@ -58,9 +58,6 @@ def check_meter(meter: MeterSettings, fields: set[str], file: str, table: str) -
         refuse(file, f"{table}.address", f"expected an IP address, got {meter.address[:45]!r}")
     if meter.device is not None and ".." in meter.device:
         refuse(file, f"{table}.device", f"expected a path without '..', got {meter.device[:80]!r}")
-    if meter.field is not None and meter.field not in fields:
-        known = ", ".join(sorted(fields)) or "there is none"
-        refuse(file, f"{table}.field", f"expected the id of a field ({known}), got {meter.field!r}")
 
 
 def check_lines(meters: tuple[MeterSettings, ...], file: str) -> None:

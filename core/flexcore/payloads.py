@@ -27,7 +27,7 @@ from flexcore.model import (
     Trace,
     Waveform,
 )
-from flexcore.quantities import Voltages
+from flexcore.quantities import Voltages, declared_v, lines_of
 
 NS = 1_000_000_000
 #: Longest spectrum that is believed.
@@ -172,6 +172,16 @@ class ElementMeta(msgspec.Struct, frozen=True):
     nominal_v: float
     channels: tuple[str, ...]
     voltages: Voltages = "phase_to_earth"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the three voltages that are judged."""
+        return lines_of(self.voltages)
+
+    @property
+    def udin_v(self) -> float:
+        """Declared voltage of those that are judged."""
+        return declared_v(self.nominal_v, self.voltages)
 
 
 class ComponentMeta(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ which the fundamental current lags the fundamental voltage (positive: inductive)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,17 @@ PHASES = ("l1", "l2", "l3")
 PAIRS = ("l12", "l23", "l31")
 #: Which voltages of a busbar are judged.
 Voltages = Literal["phase_to_phase", "phase_to_earth"]
+
+
+def lines_of(voltages: Voltages) -> tuple[str, ...]:
+    """Names of the three voltages of a busbar that are judged."""
+    return PAIRS if voltages == "phase_to_phase" else PHASES
+
+
+def declared_v(nominal_v: float, voltages: Voltages) -> float:
+    """Declared input voltage Udin of those that are judged, V, from the one between phases (IEC 61000-4-30,
+    3.2)."""
+    return nominal_v if voltages == "phase_to_phase" else nominal_v / math.sqrt(3.0)
 
 
 def line_label(name: str) -> str:

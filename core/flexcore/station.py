@@ -5,8 +5,8 @@ One typed description, read once; every error is one line that names file, key a
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ from msgspec import Meta
 from flexcore.components import MAX_COMPONENTS, LoadSettings, StationComponent, check_entry
 from flexcore.meters import MAX_METERS, MeterSettings, check_lines, check_meter
 from flexcore.naming import Identifier
-from flexcore.quantities import PAIRS, PHASES, SIGNALS, Voltages
+from flexcore.quantities import SIGNALS, Voltages, declared_v, lines_of
 from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
@@ -78,17 +78,17 @@ class Busbar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def lines(self) -> tuple[str, ...]:
         """Names of the three voltages that are judged."""
-        return PAIRS if self.between_phases else PHASES
+        return lines_of(self.judged)
 
     @property
     def earth_v(self) -> float:
         """Declared voltage between phase and earth (neutral)."""
-        return self.nominal_v / math.sqrt(3.0)
+        return declared_v(self.nominal_v, "phase_to_earth")
 
     @property
     def udin_v(self) -> float:
         """Declared input voltage Udin of the voltages that are judged (IEC 61000-4-30, 3.2)."""
-        return self.nominal_v if self.between_phases else self.earth_v
+        return declared_v(self.nominal_v, self.judged)
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,9 +229,7 @@ def _check_references(station: Station, file: str) -> None:
     keys = [f"busbar[{n}]" for n in range(len(station.busbar))]
     keys += [f"field[{n}]" for n in range(len(station.field))]
     for key, element in zip(keys, station.elements, strict=True):
-        other = ids.setdefault(element.id, key)
-        if other != key:
-            refuse(file, f"{key}.id", f"expected a name used once, {element.id!r} is also {other}")
+        _claim(ids, element.id, key, file)
         stream = element.sensor.stream
         other = streams.setdefault(stream, key)
         if other != key:
@@ -260,18 +258,28 @@ def _check_references(station: Station, file: str) -> None:
         refuse(file, "events.hysteresis_percent", f"{expected}, got {dip_ends:g} and {swell_ends:g}")
 
 
+def _claim(ids: dict[str, str], name: str, table: str, file: str) -> None:
+    """Note that ``table`` of the file is called ``name``, which nothing else is."""
+    other = ids.setdefault(name, table)
+    if other != table:
+        refuse(file, f"{table}.id", f"expected a name used once, {name!r} is also {other}")
+
+
+def _check_field(name: str, fields: Collection[str], file: str, table: str) -> None:
+    """``table`` hangs on a field of the station."""
+    if name not in fields:
+        known = ", ".join(sorted(fields)) or "there is none"
+        refuse(file, f"{table}.field", f"expected the id of a field ({known}), got {name!r}")
+
+
 def _check_components(station: Station, file: str, ids: dict[str, str]) -> None:
     """Components hang on a field that exists; ``ids`` are those in use."""
     nominal_v = {busbar.id: busbar.nominal_v for busbar in station.busbar}
     fields = {field.id: nominal_v[field.busbar] for field in station.field}
     for n, component in enumerate(station.component):
         table = f"component[{n}]"
-        other = ids.setdefault(component.id, table)
-        if other != table:
-            refuse(file, f"{table}.id", f"expected a name used once, {component.id!r} is also {other}")
-        if component.field not in fields:
-            known = ", ".join(sorted(fields)) or "there is none"
-            refuse(file, f"{table}.field", f"expected the id of a field ({known}), got {component.field!r}")
+        _claim(ids, component.id, table, file)
+        _check_field(component.field, fields, file, table)
         check_entry(component, fields[component.field], file, table)
 
 
@@ -280,10 +288,10 @@ def _check_meters(station: Station, file: str, ids: dict[str, str]) -> None:
     fields = {field.id for field in station.field}
     for n, meter in enumerate(station.meter):
         table = f"meter[{n}]"
-        other = ids.setdefault(meter.id, table)
-        if other != table:
-            refuse(file, f"{table}.id", f"expected a name used once, {meter.id!r} is also {other}")
-        check_meter(meter, fields, file, table)
+        _claim(ids, meter.id, table, file)
+        if meter.field is not None:
+            _check_field(meter.field, fields, file, table)
+        check_meter(meter, file, table)
     check_lines(station.meter, file)
 
 

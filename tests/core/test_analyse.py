@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,7 @@ from flexcore.services.service import Service
 from flexcore.topics import parts
 from support.broker import Broker
 from support.pq import UDIN_V, blocks, make_station, three_phase, times
+from support.waiting import eventually
 
 STATION = make_station(2)
 NS = 1_000_000_000
@@ -77,9 +78,7 @@ class Running:
     """The service in a thread of its own, with the sample bus it listens to."""
 
     def __init__(self, folder: Path, broker: Broker) -> None:
-        (folder / "broker").mkdir()
-        (folder / "broker" / "mqtt.sock").symlink_to(broker.socket)
-        paths = Paths(state=folder, run=folder, credentials=None)
+        paths = broker.paths(folder)
         self.samples = BlockPublisher(paths.sample_bus)
         self.service = Service("analyse", paths, STATION, broker.passwords["analyse"])
         self.thread = threading.Thread(target=self._run)
@@ -115,15 +114,6 @@ def listener(broker: Broker) -> Iterator[Listener]:
     bus = broker.bus("reader")
     yield Listener(bus)
     bus.close()
-
-
-def eventually(condition: Callable[[], object], within_s: float = 10.0) -> bool:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 #: A dip is told at its begin, once more when its origin is known, and at its end.

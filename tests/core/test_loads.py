@@ -13,7 +13,6 @@ import pytest
 from flexcore import topics
 from flexcore.buses.zeromq import BlockPublisher
 from flexcore.loading.payload import LoadPayload, decode_load
-from flexcore.paths import Paths
 from flexcore.payloads import PayloadError, decode_meta
 from flexcore.services import analyse
 from flexcore.services._loads import FILE, Loads
@@ -52,9 +51,7 @@ class Desk:
 
 
 def test_over_the_bus_from_samples_retained_and_named_in_the_meta(broker: Broker) -> None:
-    (broker.folder / "broker").mkdir()
-    (broker.folder / "broker" / "mqtt.sock").symlink_to(broker.socket)
-    paths = Paths(state=broker.folder, run=broker.folder, credentials=None)
+    paths = broker.paths(broker.folder)
     samples = BlockPublisher(paths.sample_bus)
     service = Service("analyse", paths, STATION, broker.passwords["analyse"])
 

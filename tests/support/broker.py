@@ -27,6 +27,7 @@ import pytest
 
 from flexcore.buses.mqtt import MeasurementBus, UnixAddress
 from flexcore.buses.passwords import password_file
+from flexcore.paths import Paths
 
 NAMES = ("acquire", "analyse", "clock", "meter", "record", "web", "reader")
 SETTINGS = """\
@@ -126,6 +127,12 @@ class Broker:
         """Let it go on."""
         assert self._process
         self._process.send_signal(signal.SIGCONT)
+
+    def paths(self, folder: Path) -> Paths:
+        """A box's folders below ``folder``, where its services find this broker."""
+        (folder / "broker").mkdir()
+        (folder / "broker" / "mqtt.sock").symlink_to(self.socket)
+        return Paths(state=folder, run=folder, credentials=None)
 
     def bus(self, name: str, **more: object) -> MeasurementBus:
         """A bus signed in as ``name``, not started."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], object], within_s: float = 5.0) -> bool:
+def eventually(condition: Callable[[], object], within_s: float = 10.0) -> bool:
     """Whether ``condition`` becomes true in time; looked at every 10 ms."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:

@@ -12,14 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flexcore.analysis.names import Role, role_of
+from flexcore.quantities import PAIRS, PHASES
 from flexcore.recordings import Recording
 
 #: Rows of the recording and the factor of each: their sum is the channel.
 Terms = tuple[tuple[int, float], ...]
 Item = tuple[int, Role]
-
-_PHASES = ("l1", "l2", "l3")
-_PAIRS = ("l12", "l23", "l31")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +89,11 @@ def _in_order(items: Iterable[Item], *, by_name: bool) -> tuple[list[Group], lis
 def _group(quantity: str, run: dict[str, Item], by_name: bool) -> Group | None:
     keys = {item[1].key for item in run.values()}
     key = keys.pop() if len(keys) == 1 else ""
-    if all(phase in run for phase in _PHASES):
-        names = (*_PHASES, "n") if "n" in run and quantity == "i" else _PHASES
+    if all(phase in run for phase in PHASES):
+        names = (*PHASES, "n") if "n" in run and quantity == "i" else PHASES
         return Group(quantity, key, {name: ((run[name][0], run[name][1].factor),) for name in names}, by_name)
-    if quantity == "u" and all(pair in run for pair in _PAIRS):
-        ab, bc, ca = ((run[pair][0], run[pair][1].factor / 3.0) for pair in _PAIRS)
+    if quantity == "u" and all(pair in run for pair in PAIRS):
+        ab, bc, ca = ((run[pair][0], run[pair][1].factor / 3.0) for pair in PAIRS)
         phases: dict[str, Terms] = {
             "l1": (ab, (ca[0], -ca[1])),
             "l2": (bc, (ab[0], -ab[1])),

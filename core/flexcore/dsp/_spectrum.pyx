@@ -111,6 +111,11 @@ cdef class Spectrometer:
         self.bins = aligned(3, self.last + 1).reshape(3, self.last + 1, 4)
         self.scratch = aligned(16)
 
+    cdef _make_room(self, Py_ssize_t need):
+        """Scratch memory for ``need`` samples."""
+        if self.scratch.shape[0] < need:
+            self.scratch = aligned(need + need // 8)
+
     def plan(self, const float[:, ::1] u, double start, double end, double udin, signalling):
         """Prepare a window whose edges lie at columns ``start`` and ``end`` of the voltages ``u`` (3, n).
 
@@ -181,8 +186,7 @@ cdef class Spectrometer:
         cdef double[:, :, ::1] tables = row_array[18 + 3 * msv.shape[0] :].reshape(6, self.orders + 1, 3)
         cdef double[4] squares, re, im
         cdef Py_ssize_t need = plan.inside + self.taps + 4
-        if self.scratch.shape[0] < need:
-            self.scratch = aligned(need + need // 8)
+        self._make_room(need)
         with nogil:
             lanes_gather(&u[0, a - plan.lead], u.shape[1], 3, need, <f32x4*> &self.scratch[0, 0])
             self._window(plan, <const f32x4*> &self.scratch[0, 0], squares, NULL)
@@ -229,8 +233,7 @@ cdef class Spectrometer:
         cdef double[4] squares, power, re, im
         cdef double p = 0.0, q = 0.0, h2
         cdef Py_ssize_t need = plan.inside + self.taps + 4
-        if self.scratch.shape[0] < need:
-            self.scratch = aligned(need + need // 8)
+        self._make_room(need)
         with nogil:
             lanes_gather(&i[0, a - plan.lead], i.shape[1], channels, need, <f32x4*> &self.scratch[0, 0])
             self._window(plan, <const f32x4*> &self.scratch[0, 0], squares, power)

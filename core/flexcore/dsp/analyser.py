@@ -98,22 +98,15 @@ class StationAnalyser:
             )
             for field in station.field
         }
-        self._fields_of = {
-            busbar.id: [self._fields[field.id] for field in station.field if field.busbar == busbar.id]
-            for busbar in station.busbar
-        }
-
+        self._fields_of: dict[str, list[FieldStage]] = {}
         for busbar in station.busbar:
             stage = self._busbars[busbar.id]
-            tracks = [self._tracks[field.id] for field in station.field if field.busbar == busbar.id]
-            stage.guide = Guide(tracks, rate)
+            fields = [field for field in station.field if field.busbar == busbar.id]
+            self._fields_of[busbar.id] = [self._fields[field.id] for field in fields]
+            stage.guide = Guide([self._tracks[field.id] for field in fields], rate)
             stage.captures = Captures(
                 Branch(busbar.id, tuple(busbar.channels), stage.track, busbar.between_phases),
-                [
-                    Branch(field.id, tuple(field.channels), self._tracks[field.id])
-                    for field in station.field
-                    if field.busbar == busbar.id
-                ],
+                [Branch(field.id, tuple(field.channels), self._tracks[field.id]) for field in fields],
                 station.events,
                 self._line,
                 nominal_hz,

@@ -13,8 +13,8 @@ import msgspec
 
 from flexcore.limits.band import ROUNDING, Band, band_of
 from flexcore.limits.schema import LimitSet, Mark
-from flexcore.limits.vocabulary import BETWEEN_PHASES, LIVE_NAMES, channels
-from flexcore.quantities import PHASES
+from flexcore.limits.vocabulary import LIVE_NAMES, channels
+from flexcore.quantities import PAIRS, PHASES
 
 Level = Literal["acceptable", "near", "over", "not_judged"]
 #: ``of_limit`` the value is at ``percent`` of ``limit``; ``no_limit`` the set says nothing of this quantity;
@@ -62,7 +62,7 @@ class Classifier:
         self._bands: dict[str, list[tuple[Band, str, float, Mark]]] = {}
         kinds: list[tuple[tuple[str, ...], float]] = [(PHASES, udin_v)]
         if limit_set.head.voltages == "phase_to_phase":
-            kinds.append((BETWEEN_PHASES, math.sqrt(3.0) * udin_v))
+            kinds.append((PAIRS, math.sqrt(3.0) * udin_v))
         for clause in limit_set.clauses:
             for phases, declared_v in kinds if "{phase}" in clause.quantity else kinds[:1]:
                 band = band_of(clause, declared_v, nominal_hz)

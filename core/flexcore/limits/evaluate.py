@@ -25,7 +25,6 @@ from flexcore.limits.percentile import allowed_outside, index_at, loads
 from flexcore.limits.schema import Clause, LimitSet, Voltages
 from flexcore.limits.schemes import read_table
 from flexcore.limits.vocabulary import (
-    BETWEEN_PHASES,
     HOUR_NS,
     INTERVAL_NS,
     PERIOD_NS,
@@ -35,7 +34,7 @@ from flexcore.limits.vocabulary import (
     is_between,
     measurand,
 )
-from flexcore.quantities import PHASES
+from flexcore.quantities import PAIRS, PHASES
 
 FORMAT = 1
 
@@ -139,7 +138,7 @@ def _phases(clause: Clause, data: Measurements, voltages: Voltages) -> Sequence[
     """The phases that are judged: a whole kind, so that one that was not measured is seen to be missing."""
     found = data.phases(clause.quantity, clause.interval) if "{phase}" in clause.quantity else ()
     between = voltages == "phase_to_phase" and any(is_between(phase) for phase in found)
-    return BETWEEN_PHASES if between else PHASES
+    return PAIRS if between else PHASES
 
 
 def _judge(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from flexcore.quantities import PHASES
+from flexcore.quantities import PAIRS, PHASES
 
 Interval = Literal["3s", "10s", "10min", "2h"]
 Period = Literal["day", "week", "year"]
@@ -32,8 +32,6 @@ DAY_NS = 24 * HOUR_NS
 PERIOD_NS: dict[Period, int] = {"day": DAY_NS, "week": 7 * DAY_NS, "year": 365 * DAY_NS}
 
 MIN_ORDER, MAX_ORDER = 2, 50
-#: What ``{phase}`` may stand for where voltages are between phases.
-BETWEEN_PHASES = ("l12", "l23", "l31")
 _PHASE = "l(?:[123]|12|23|31)"
 
 
@@ -110,4 +108,4 @@ def phase_of(quantity: str, name: str) -> str | None:
 
 def is_between(phase: str | None) -> bool:
     """Whether a voltage of this phase is one between two phases."""
-    return phase in BETWEEN_PHASES
+    return phase in PAIRS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,13 +90,12 @@ class LoadStage:
 
     def finish(self, ambient_c: float | None = None) -> list[ComponentLoad]:
         """What can be said of the time since the last minute that was told: nothing more will come."""
-        judged = ((name, follower.finish(ambient_c)) for name, follower in self._followers.items())
-        return [ComponentLoad(self._components[name], one) for name, one in judged if one is not None]
+        return self._loads((name, follower.finish(ambient_c)) for name, follower in self._followers.items())
 
-    def _silence(
-        self, names: list[str] | dict[str, Follower], ambient_c: float | None
-    ) -> list[ComponentLoad]:
-        judged = ((name, self._followers[name].silence(ambient_c)) for name in names)
+    def _silence(self, names: Iterable[str], ambient_c: float | None) -> list[ComponentLoad]:
+        return self._loads((name, self._followers[name].silence(ambient_c)) for name in names)
+
+    def _loads(self, judged: Iterable[tuple[str, Judged | None]]) -> list[ComponentLoad]:
         return [ComponentLoad(self._components[name], one) for name, one in judged if one is not None]
 
 

@@ -62,7 +62,7 @@ class Loads:
 
     def take(self, measurement: Measurement) -> None:
         """Follow a field's value; tell what can be said now."""
-        if self._stage is not None and measurement.interval == "3s":
+        if self._stage is not None:
             self._tell(self._stage.process(measurement))
 
     def silence(self) -> None:
@@ -80,7 +80,7 @@ class Loads:
     def close(self) -> None:
         """Keep what is known for a next start; on the disk when this returns."""
         if text := self._text():
-            self._writing = self._writer.submit(self._write, text)
+            self._writer.submit(self._write, text)
         self._writer.shutdown()
 
     def _text(self) -> bytes:

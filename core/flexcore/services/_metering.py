@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -42,8 +42,6 @@ class Asked:
     read_s: float | None = None
     read_t: str | None = None
     told: MeterPayload | None = None
-    trouble: tuple[str, str] | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, now_s: float, wall_ns: int) -> MeterPayload | None:
         """Read it; what is to be told, if anything."""
@@ -57,7 +55,7 @@ class Asked:
             return self._failed(error, now_s)
         self.failures = 0
         self.due_s = max(self.due_s + period_s, now_s)
-        self.read_s, self.read_t, self.trouble = now_s, iso(wall_ns), None
+        self.read_s, self.read_t = now_s, iso(wall_ns)
         return MeterPayload(self.settings.id, "ok", self.read_t, self.settings.field, values)
 
     def _failed(self, error: ModbusError, now_s: float) -> MeterPayload | None:
@@ -66,7 +64,6 @@ class Asked:
         patience_s = max(STALE_S, STALE_PERIODS * self.settings.period_ms / 1000.0)
         if not wrong and since_s is not None and since_s < patience_s:
             return None  # one lost answer is no news: the last reading still says how old it is
-        self.trouble = (error.reason, error.message[:200])
         state: Literal["stale", "wrong"] = "wrong" if wrong else "stale"
         return MeterPayload(
             self.settings.id, state, self.read_t, self.settings.field, {}, error.reason, error.message[:200]
@@ -100,9 +97,9 @@ class Line:
             if one.due_s > now_s:
                 self._stopping.wait(min(one.due_s - now_s, 1.0))
                 continue
-            with one.lock:
-                payload = one.ask(now_s, time.time_ns())
-            if payload is not None and not (payload.state != "ok" and payload == one.told):
+            payload = one.ask(now_s, time.time_ns())
+            # A reading is told whenever it was read, trouble once.
+            if payload is not None and (payload.state == "ok" or payload != one.told):
                 one.told = payload
                 self._tell(payload)
         for one in self._asked:

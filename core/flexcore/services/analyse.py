@@ -13,13 +13,10 @@ from dataclasses import replace
 
 from flexcore import topics
 from flexcore.buses.zeromq import BlockSubscriber, high_water_mark
-from flexcore.components import kind_of
 from flexcore.dsp import StationAnalyser
+from flexcore.meta import meta_payload
 from flexcore.model import Block, Event, EventOrigin, Located, Measurement, Trace, Waveform
 from flexcore.payloads import (
-    ComponentMeta,
-    ElementMeta,
-    MetaPayload,
     encode,
     encode_event,
     encode_measurement,
@@ -29,7 +26,6 @@ from flexcore.payloads import (
 from flexcore.quantities import INTERVALS
 from flexcore.services._loads import Loads
 from flexcore.services.service import Service, run
-from flexcore.station import Busbar, Station
 
 NS = 1_000_000_000
 
@@ -55,30 +51,6 @@ REMEMBERED = 64
 AROUND_BURST_BYTES = 6_000_000
 AROUND_BYTES_S = 50_000
 TRACE_ROW_BYTES = 50
-
-
-def meta_payload(station: Station) -> MetaPayload:
-    """What the station consists of."""
-    busbars = {busbar.id: busbar for busbar in station.busbar}
-    elements = []
-    for element in station.elements:
-        busbar = element if isinstance(element, Busbar) else busbars[element.busbar]
-        elements.append(
-            ElementMeta(
-                id=element.id,
-                kind="busbar" if isinstance(element, Busbar) else "field",
-                name=element.name,
-                busbar=busbar.id,
-                nominal_v=busbar.nominal_v,
-                channels=tuple(element.channels),
-                voltages=busbar.judged,
-            )
-        )
-    settings = station.station
-    components = tuple(ComponentMeta(c.id, kind_of(c), c.name, c.field) for c in station.component)
-    return MetaPayload(
-        settings.id, settings.name, float(settings.nominal_frequency_hz), tuple(elements), components
-    )
 
 
 class Backlog:

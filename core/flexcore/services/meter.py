@@ -19,12 +19,9 @@ HANGS_S = 600.0
 
 
 def _alarms(service: Service, asked: list[Asked]) -> None:
-    for code, wrong in (("meter_silent", False), ("meter_wrong", True)):
-        found = [
-            f"{one.settings.id}: {one.trouble[1]}"
-            for one in asked
-            if one.trouble is not None and one.told is not None and (one.told.state == "wrong") == wrong
-        ]
+    told = [one.told for one in asked if one.told is not None]
+    for code, state in (("meter_silent", "stale"), ("meter_wrong", "wrong")):
+        found = [f"{payload.id}: {payload.detail}" for payload in told if payload.state == state]
         if found:
             service.raise_alarm(code, "; ".join(found)[:300])
         else:

@@ -12,7 +12,6 @@ import pytest
 
 from flexcore.drivers.modbus.profile import read_profile
 from flexcore.errors import SettingsError
-from flexcore.paths import Paths
 from flexcore.payloads import MeterPayload, decode_health, decode_meter
 from flexcore.services import meter as service_module
 from flexcore.services.service import Service
@@ -74,9 +73,7 @@ class Heard:
 
 @contextmanager
 def running(broker: Broker, text: str) -> Iterator[Heard]:
-    (broker.folder / "broker").mkdir()
-    (broker.folder / "broker" / "mqtt.sock").symlink_to(broker.socket)
-    paths = Paths(state=broker.folder, run=broker.folder, credentials=None)
+    paths = broker.paths(broker.folder)
     heard = Heard()
     bus = broker.bus("reader")
     bus.subscribe("flexcore/v1/s1/meter/+", heard.reading, qos=1)

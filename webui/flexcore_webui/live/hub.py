@@ -21,7 +21,7 @@ from flexcore_webui.live.flow import character, direction
 from flexcore_webui.live.intake import Refusals, RefusedError
 from flexcore_webui.live.journal import History, Journal
 from flexcore_webui.live.judge import Judgement, judge_busbar
-from flexcore_webui.live.site import Site, StationFile, lines, site_of_meta, udin_v
+from flexcore_webui.live.site import Site, StationFile, site_of_meta
 from flexcore_webui.live.snapshot import (
     ElementNow,
     LoadRow,
@@ -213,7 +213,7 @@ class Hub:
             arrived = last.get(e.id)
             limits = None
             if site and e.kind == "busbar":
-                limits = udin_v(e), site.nominal_frequency_hz, lines(e)
+                limits = e.udin_v, site.nominal_frequency_hz, e.lines
             elements[e.id] = self._element(arrived, now_s, limits)
             if arrived is not None:
                 end_ns = arrived.what.start_ns + arrived.what.duration_ns
@@ -332,5 +332,5 @@ class Hub:
 
         times = tuple(m.start_ns / NS for m in kept)
         meta = self.site.element(element) if self.site else None
-        names = PHASES if meta is None else lines(meta)
+        names = PHASES if meta is None else meta.lines
         return TrendRow(times, names, tuple(series(f"u_{x}_v") for x in names))

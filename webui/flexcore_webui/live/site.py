@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexcore.components import MAX_COMPONENTS, kind_of
+from flexcore.components import MAX_COMPONENTS
 from flexcore.errors import SettingsError
+from flexcore.meta import meta_payload
 from flexcore.payloads import ComponentMeta, ElementMeta, MetaPayload
-from flexcore.quantities import PAIRS, PHASES
-from flexcore.station import Busbar, Field, Station, read_station
+from flexcore.station import read_station
 
 MAX_ELEMENTS = 80
 MAX_LINE = 300
@@ -46,38 +45,8 @@ class Site:
         return tuple(e for e in self.elements if e.kind == "field")
 
 
-def lines(element: ElementMeta) -> tuple[str, ...]:
-    """Names of the three voltages of a busbar that are judged."""
-    return PAIRS if element.voltages == "phase_to_phase" else PHASES
-
-
-def udin_v(element: ElementMeta) -> float:
-    """Declared voltage of those that are judged, from the one between phases."""
-    return element.nominal_v if lines(element) == PAIRS else element.nominal_v / math.sqrt(3.0)
-
-
-def site_of_station(station: Station) -> Site:
-    """The site a station file describes."""
-    busbars = {b.id: b for b in station.busbar}
-    elements = tuple(
-        ElementMeta(e.id, "busbar", e.name, e.id, e.nominal_v, e.channels, e.judged)
-        if isinstance(e, Busbar)
-        else _field(e, busbars[e.busbar])
-        for e in station.elements
-    )
-    s = station.station
-    components = tuple(ComponentMeta(c.id, kind_of(c), c.name, c.field) for c in station.component)
-    return Site(s.id, s.name, float(s.nominal_frequency_hz), elements, components)
-
-
-def _field(field: Field, busbar: Busbar) -> ElementMeta:
-    return ElementMeta(
-        field.id, "field", field.name, busbar.id, busbar.nominal_v, field.channels, busbar.judged
-    )
-
-
 def site_of_meta(meta: MetaPayload) -> Site:
-    """The site a retained message describes; for a page that may not read the file."""
+    """The site that a retained message describes (for a page that may not read the file), or the file."""
     return Site(
         meta.station,
         meta.name,
@@ -116,7 +85,7 @@ class StationFile:
             return False
         self._seen, self.missing = seen, False
         try:
-            self.site, self.problem = site_of_station(read_station(self.file)), ""
+            self.site, self.problem = site_of_meta(meta_payload(read_station(self.file))), ""
         except SettingsError as error:
             self.site, self.problem = None, error.message.replace(f"{self.file.parent}{os.sep}", "")
         return True

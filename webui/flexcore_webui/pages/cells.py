@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from flexcore import quantities
 from flexcore.payloads import ElementMeta
-from flexcore_webui.live.site import lines, udin_v
 
 #: The small gauge beside a voltage spans this deviation to both sides; its limits stand at 10 %.
 GAUGE_SPAN_PERCENT = 15.0
@@ -83,7 +82,7 @@ def busbar_view(meta: ElementMeta) -> BusbarView:
     """Volts below 1 kV, else kilovolts with the volt still visible."""
     high = meta.nominal_v >= 1000.0
     unit, scale, decimals = ("kV", 1000.0, 3) if high else ("V", 1.0, 1)
-    udin = udin_v(meta)
+    udin = meta.udin_v
 
     def phase(line: str, colour: str) -> PhaseView:
         quantity, name = f"u_{line}_v", quantities.line_label(line)
@@ -98,11 +97,11 @@ def busbar_view(meta: ElementMeta) -> BusbarView:
         meta=meta,
         nominal=(meta.nominal_v / scale, unit),
         udin=Cell(meta.id, "", "Udin", unit, scale, decimals),
-        phases=tuple(phase(*both) for both in zip(lines(meta), quantities.PHASES, strict=True)),
+        phases=tuple(phase(*both) for both in zip(meta.lines, quantities.PHASES, strict=True)),
         frequency=Cell(meta.id, "f_hz", "f", "Hz", 1.0, quantities.BY_NAME["f_hz"].decimals),
         long=high and udin >= 10.0 * scale,
         earth=()
-        if lines(meta) == quantities.PHASES
+        if meta.lines == quantities.PHASES
         else tuple(
             Cell(meta.id, f"u_{x}_v", f"U {x.upper()}", unit, scale, decimals) for x in quantities.PHASES
         ),

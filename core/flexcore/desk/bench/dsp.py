@@ -52,17 +52,22 @@ def _worker(channels: int, block: int, seconds: float, voltages: str = "phase_to
     return done
 
 
+def _cost(channels: int, block: int, seconds: float, voltages: str = "phase_to_earth") -> float:
+    """CPU of a channel's second of samples, ms: the median of some runs."""
+    runs = [_worker(channels, block, seconds, voltages)["ms_per_channel_second"] for _ in range(REPEATS)]
+    return round(statistics.median(runs), 4)
+
+
 def _speed(seconds: float) -> list[Figure]:
     figures = []
     for block_ms, block in BLOCKS.items():
         must = 0.25 if block_ms == 200 else 0.30
         other = peer(12, PEER_FEATURES, min(seconds, 20.0), block)
         for channels in CHANNELS:
-            ours = [_worker(channels, block, seconds)["ms_per_channel_second"] for _ in range(REPEATS)]
             figures.append(
                 Figure(
                     f"CPU, {channels} channels, {block_ms}-ms blocks",
-                    round(statistics.median(ours), 4),
+                    _cost(channels, block, seconds),
                     "ms/channel-s",
                     at_most=must,
                     peer=None
@@ -71,11 +76,9 @@ def _speed(seconds: float) -> list[Figure]:
                     yardstick=yardstick(channels, seconds) if block_ms == 200 else None,
                 )
             )
-        pairs = [
-            _worker(39, block, seconds, "phase_to_phase")["ms_per_channel_second"] for _ in range(REPEATS)
-        ]
+        pairs = _cost(39, block, seconds, "phase_to_phase")
         name = f"CPU, 39, between phases, {block_ms}-ms blocks"
-        figures.append(Figure(name, round(statistics.median(pairs), 4), "ms/channel-s", at_most=must))
+        figures.append(Figure(name, pairs, "ms/channel-s", at_most=must))
     memory = _worker(83, 0, 20.0)["rss_mb"]
     figures.append(Figure("peak RSS, 83 channels", round(memory, 1), "MB", at_most=100.0))
     return figures
