@@ -319,7 +319,10 @@ def test_a_taken_port_is_one_line_and_exit_code_2(box: Box) -> None:
     [
         (["--station", "nowhere"], "nowhere: (file): expected a file or one of bench-20, demo-12, wisp2"),
         (["--station", "none.toml"], "none.toml: (file): expected a readable file"),
-        (["--station", "demo-12", "--target", "here"], "--target: expected HOST:PORT, got 'here'"),
+        (
+            ["--station", "demo-12", "--target", "here"],
+            "--target: expected HOST:PORT or cable:PATH, got 'here'",
+        ),
         (
             ["--station", "demo-12", "--target", "256.0.0.1:1"],
             "--target: expected an address, got 256.0.0.1:1",

@@ -77,6 +77,11 @@ class Appliance:
         return ("127.0.0.1", self.machine.ports.samples_udp)
 
     @property
+    def sensors(self) -> str:
+        """Where the virtual station sends to: the cable in the box's second port."""
+        return f"cable:{self.machine.sensors_cable}"
+
+    @property
     def mqtt_port(self) -> int:
         """The TLS port of the measurement bus."""
         return self.machine.ports.mqtt_tls

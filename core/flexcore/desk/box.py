@@ -106,6 +106,12 @@ class DevBox:
         return ("127.0.0.1", self._station.acquire.port)
 
     @property
+    def sensors(self) -> str:
+        """Where the virtual station sends to."""
+        host, port = self.udp
+        return f"{host}:{port}"
+
+    @property
     def url(self) -> str:
         """The page."""
         return f"http://127.0.0.1:{self.web_port}"

@@ -72,8 +72,8 @@ class Box(Protocol):
         ...
 
     @property
-    def udp(self) -> tuple[str, int]:
-        """Where sensors send to."""
+    def sensors(self) -> str:
+        """Where the virtual station sends to: its simulator's ``--target``."""
         ...
 
     @property
@@ -98,8 +98,7 @@ class Scene:
         self.viewer: PageViewer | None = None
 
     def _simulator(self) -> Child:
-        host, port = self.box.udp
-        command = [sys.executable, "-m", "flexcore.simulator", "--target", f"{host}:{port}"]
+        command = [sys.executable, "-m", "flexcore.simulator", "--target", self.box.sensors]
         command += ["--station", str(self.play.station_file), *self.play.arguments]
         if self.play.replay is not None:
             command += ["--replay", str(self.play.replay), "--map", str(self.play.map_file)]

@@ -25,9 +25,11 @@ from flexcore.simulator.generator import Generator
 from flexcore.simulator.line import Impairments, Line
 from flexcore.simulator.player import Player
 from flexcore.simulator.samples import Notice, Signal
+from flexcore.simulator.transports import Cable, Transport, Udp
 from flexcore.station import Station, read_station
 
 NS = 1_000_000_000
+CABLE = "cable:"
 
 
 def _share(text: str) -> float:
@@ -51,6 +53,12 @@ def _not_negative(text: str) -> float:
     return value
 
 
+TARGET_HELP = (
+    "HOST:PORT (default: 127.0.0.1 and the station file's port), or cable:PATH, the socket of an emulator's "
+    "network cable"
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m flexcore.simulator",
@@ -58,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     stations = ", ".join(files.shipped("stations"))
     parser.add_argument("--station", required=True, help=f"station file, or one of: {stations}")
-    parser.add_argument("--target", help="HOST:PORT (default: 127.0.0.1 and the station file's port)")
+    parser.add_argument("--target", help=TARGET_HELP)
     parser.add_argument("--seconds", type=_positive, help="end after this time")
     parser.add_argument("--seed", type=int, default=1, help="same seed and start, same samples")
     parser.add_argument("--format", choices=sorted(FORMATS), default="int24")
@@ -93,13 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _target(text: str | None, station: Station) -> tuple[str, int]:
-    if text is None:
-        return "127.0.0.1", station.acquire.port
-    host, _, port = text.rpartition(":")
+def _transport(target: str, station: Station) -> Transport:
+    if target.startswith(CABLE) and target != CABLE:
+        return Cable(Path(target.removeprefix(CABLE)), station.acquire.port)
+    host, _, port = target.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingsError(f"--target: expected HOST:PORT, got {text!r}")
-    return host, int(port)
+        raise SettingsError(f"--target: expected HOST:PORT or cable:PATH, got {target!r}")
+    return Udp((host, int(port)))
 
 
 def _signal(options: argparse.Namespace, station: Station) -> Signal:
@@ -134,7 +142,7 @@ def _tell(notice: Notice) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     station = read_station(files.find("stations", options.station))
-    target = _target(options.target, station)
+    target = options.target or f"127.0.0.1:{station.acquire.port}"
     signal = _signal(options, station)
     encoder = Encoder(station, signal.peaks, options.format)
     impairments = Impairments(options.loss, options.duplicate, options.reorder, options.hostile, options.seed)
@@ -145,14 +153,14 @@ def _run(options: argparse.Namespace) -> None:
 
     signals.signal(signals.SIGTERM, stop)
     signals.signal(signals.SIGINT, stop)
-    line = Line(target, impairments)
+    line = Line(_transport(target, station), impairments)
     try:
         player = Player(signal, encoder, line, station.acquire.rate_hz, _tell)
         start = player.start()
         about: dict[str, object] = {
             "start_ns": start * NS // station.acquire.rate_hz,
             "station": station.station.id,
-            "target": f"{target[0]}:{target[1]}",
+            "target": target,
             "streams": len(station.elements),
             "channels": sum(len(e.channels) for e in station.elements),
             "rate_hz": station.acquire.rate_hz,

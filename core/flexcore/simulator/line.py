@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from flexcore.drivers import frame
-from flexcore.errors import SettingsError
-
-Datagram = bytes | memoryview
+from flexcore.simulator.transports import Datagram, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +27,13 @@ class Impairments:
 
 
 class Line:
-    """Sends datagrams to ``target``; what nobody listens to is lost, as on a real wire.
-
-    Raises:
-        SettingsError: ``target`` is no address.
-    """
+    """Sends datagrams over ``transport``, impaired."""
 
     #: Frames after which one that is overtaken arrives.
     OVERTAKEN_BY = 40
 
-    def __init__(self, target: tuple[str, int], impairments: Impairments) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self._socket.connect(target)
-        except OSError as error:
-            self._socket.close()
-            host, port = target
-            raise SettingsError(
-                f"--target: expected an address, got {host}:{port}: {error.strerror}"
-            ) from error
+    def __init__(self, transport: Transport, impairments: Impairments) -> None:
+        self._transport = transport
         self._impairments = impairments
         self._random = random.Random(impairments.seed)  # noqa: S311 - noise, not a secret
         self._held: list[tuple[int, bytes]] = []
@@ -59,14 +44,13 @@ class Line:
         self.hostile = 0
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close the transport."""
+        self._transport.close()
 
     def _put(self, datagram: Datagram) -> None:
-        try:
-            self._socket.send(datagram)
+        if self._transport.send(datagram):
             self.sent += 1
-        except OSError:  # nobody listens (yet), or no buffers
+        else:
             self.lost += 1
 
     def send(self, datagrams: list[Datagram], elapsed_s: float) -> None:
@@ -74,6 +58,7 @@ class Line:
         if self._impairments.clean:
             for datagram in datagrams:
                 self._put(datagram)
+            self._transport.flush()
             return
         for datagram in datagrams:
             self._impair(datagram)
@@ -82,6 +67,7 @@ class Line:
             self._owed -= 1.0
             self.hostile += 1
             self._put(hostile(bytes(self._random.choice(datagrams)), self._random))
+        self._transport.flush()
 
     def _impair(self, datagram: Datagram) -> None:
         self._count += 1

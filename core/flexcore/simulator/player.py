@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flexcore.simulator.encoder import CHUNKS_PER_S, Encoder
-from flexcore.simulator.line import Datagram, Line
+from flexcore.simulator.line import Line
 from flexcore.simulator.samples import Chunk, Notice, Signal
+from flexcore.simulator.transports import Datagram
 
 NS = 1_000_000_000
 #: How often due frames are sent.
