@@ -125,19 +125,19 @@ class TimePayload(msgspec.Struct, frozen=True, omit_defaults=True):
     age_s: float | None = None
 
 
-class MeterPayload(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``.../meter/M``: one reading of a bought-in meter, whole or not at all.
+class ReadingPayload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``.../meter/M``, ``.../device/D``: one reading of a meter or a device, whole or not at all.
 
     ``state`` is ``ok``, ``stale`` (no reading for some periods; ``v`` is empty) or ``wrong`` (something
-    answers that is not the meter of the profile); ``reason`` is a key of
-    :data:`flexcore.drivers.modbus.frames.Reason`, ``detail`` for experts. ``t`` is when it was read, of a
-    stale one when it was read last.
+    answers that is not the one of the station file); ``reason`` is a key of
+    :data:`flexcore.drivers.errors.Reason`, ``detail`` for experts. ``t`` is when it was read, of a stale one
+    when it was read last. ``about``: the element or component that it measures.
     """
 
     id: str
     state: Literal["ok", "stale", "wrong"]
     t: str | None = None
-    field: str | None = None
+    about: str | None = None
     v: dict[str, float | None] = {}
     reason: str = ""
     detail: str = ""
@@ -227,7 +227,7 @@ _event = msgspec.json.Decoder(EventPayload)
 _origins = msgspec.json.Decoder(OriginPayload)
 _health = msgspec.json.Decoder(HealthPayload)
 _meta = msgspec.json.Decoder(MetaPayload)
-_meter = msgspec.json.Decoder(MeterPayload)
+_reading = msgspec.json.Decoder(ReadingPayload)
 
 
 def encode(payload: msgspec.Struct) -> bytes:
@@ -355,9 +355,9 @@ def decode_meta(raw: bytes) -> MetaPayload:
         raise PayloadError(f"meta: {error}") from error
 
 
-def decode_meter(raw: bytes) -> MeterPayload:
-    """A meter's reading; raises :class:`PayloadError`."""
+def decode_reading(raw: bytes) -> ReadingPayload:
+    """A meter's or a device's reading; raises :class:`PayloadError`."""
     try:
-        return _meter.decode(raw)
+        return _reading.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"meter: {error}") from error
+        raise PayloadError(f"reading: {error}") from error

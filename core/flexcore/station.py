@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from flexcore.components import MAX_COMPONENTS, LoadSettings, StationComponent, check_entry
+from flexcore.devices import MAX_DEVICES, DeviceSettings, check_device
 from flexcore.meters import MAX_METERS, MeterSettings, check_lines, check_meter
 from flexcore.naming import Identifier
 from flexcore.quantities import SIGNALS, Voltages, declared_v, lines_of
@@ -195,6 +196,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     component: Annotated[tuple[StationComponent, ...], Meta(max_length=MAX_COMPONENTS)] = ()
     load: LoadSettings = LoadSettings()
     meter: Annotated[tuple[MeterSettings, ...], Meta(max_length=MAX_METERS)] = ()
+    device: Annotated[tuple[DeviceSettings, ...], Meta(max_length=MAX_DEVICES)] = ()
 
     @property
     def elements(self) -> tuple[Busbar | Field, ...]:
@@ -241,6 +243,7 @@ def _check_references(station: Station, file: str) -> None:
             refuse(file, f"field[{n}].busbar", f"expected the id of a busbar ({known}), got {field.busbar!r}")
     _check_components(station, file, ids)
     _check_meters(station, file, ids)
+    _check_devices(station, file, ids)
     a = station.acquire
     if (a.rate_hz * a.block_ms) % 1000:
         expected = f"expected a whole number of samples in {a.block_ms} ms"
@@ -293,6 +296,15 @@ def _check_meters(station: Station, file: str, ids: dict[str, str]) -> None:
             _check_field(meter.field, fields, file, table)
         check_meter(meter, file, table)
     check_lines(station.meter, file)
+
+
+def _check_devices(station: Station, file: str, ids: dict[str, str]) -> None:
+    """Devices have ids of their own and may be about elements and components."""
+    known = {element.id for element in station.elements} | {component.id for component in station.component}
+    for n, device in enumerate(station.device):
+        table = f"device[{n}]"
+        _claim(ids, device.id, table, file)
+        check_device(device, known, file, table)
 
 
 def _is_ipv4(text: str) -> bool:

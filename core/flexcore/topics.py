@@ -30,6 +30,11 @@ def meter(station: str, name: str) -> str:
     return f"{ROOT}/{station}/meter/{name}"
 
 
+def device(station: str, name: str) -> str:
+    """Retained reading of one device on the box's own wires."""
+    return f"{ROOT}/{station}/device/{name}"
+
+
 def around(station: str, what: str, element: str) -> str:
     """What is kept of an event: ``waveform`` or ``trace`` of one element."""
     return f"{ROOT}/{station}/{what}/{element}"

@@ -86,12 +86,15 @@ def test_each_may_say_what_is_its_own_and_the_reader_nothing(box: Box) -> None:
     heard: set[tuple[str, bytes]] = set()
     reader = box.bus("reader", tls=True)
     reader.subscribe("flexcore/v1/#", lambda topic, payload: heard.add((topic, payload)), qos=1)
-    buses = {name: box.bus(name) for name in ("acquire", "analyse", "clock", "meter", "record", "web")}
+    buses = {
+        name: box.bus(name) for name in ("acquire", "analyse", "clock", "device", "meter", "record", "web")
+    }
     buses["reader"] = reader
     said = {
         topics.meta("st1"): {"analyse"},
         topics.time("st1"): {"clock"},
         topics.meter("st1", "m1"): {"meter"},
+        topics.device("st1", "d1"): {"device"},
         topics.load("st1", "t1"): {"analyse"},
         topics.measurement("st1", "3s", "bb1"): {"analyse"},
         topics.event("st1", "dip"): {"analyse"},

@@ -29,7 +29,7 @@ from flexcore.buses.mqtt import MeasurementBus, UnixAddress
 from flexcore.buses.passwords import password_file
 from flexcore.paths import Paths
 
-NAMES = ("acquire", "analyse", "clock", "meter", "record", "web", "reader")
+NAMES = ("acquire", "analyse", "clock", "device", "meter", "record", "web", "reader")
 SETTINGS = """\
 user {user}
 persistence {persistence}

@@ -6,53 +6,26 @@ meter of the profile); detail: which, and why. Others go on; each comes back by 
 
 from __future__ import annotations
 
-import time
-
 from flexcore import topics
-from flexcore.payloads import MeterPayload, encode
-from flexcore.services._metering import Asked, lines_of
+from flexcore.payloads import ReadingPayload, encode
+from flexcore.services._asking import serve, troubles
+from flexcore.services._metering import lines_of
 from flexcore.services.service import Service, run
-
-PERIOD_S = 1.0
-#: A line that has not turned round for so long hangs: longer than all its meters' time-outs together.
-HANGS_S = 600.0
-
-
-def _alarms(service: Service, asked: list[Asked]) -> None:
-    told = [one.told for one in asked if one.told is not None]
-    for code, state in (("meter_silent", "stale"), ("meter_wrong", "wrong")):
-        found = [f"{payload.id}: {payload.detail}" for payload in told if payload.state == state]
-        if found:
-            service.raise_alarm(code, "; ".join(found)[:300])
-        else:
-            service.clear_alarm(code)
 
 
 def ask_meters(service: Service) -> None:
     """The body of the service; without meters in the station file there is nothing to do."""
     station = service.station.station.id
 
-    def tell(payload: MeterPayload) -> None:
+    def tell(payload: ReadingPayload) -> None:
         service.bus.publish(topics.meter(station, payload.id), encode(payload), qos=1, retain=True)
 
     lines, asked = lines_of(service.station.meter, service.paths.meters, tell, service.stopping)
-    service.ready()
-    for line in lines:
-        line.start()
-    try:
-        while asked and not service.stopping.wait(PERIOD_S):
-            now_s = time.monotonic()
-            if all(now_s - line.turned_s < HANGS_S for line in lines):
-                service.progress()
-            service.counters["meters"] = len(asked)
-            service.counters["meters_read"] = sum(
-                one.told is not None and one.told.state == "ok" for one in asked
-            )
-            _alarms(service, asked)
-    finally:
-        service.stopping.set()
-        for line in lines:
-            line.join(5.0)
+
+    def alarms() -> dict[str, str]:
+        return {"meter_silent": troubles(asked, "stale"), "meter_wrong": troubles(asked, "wrong")}
+
+    serve(service, lines, asked, "meters", alarms)
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ from flexcore.station import MAX_FILE_BYTES, parse_station, read_station
 
 #: Who signs in to the broker: the services, and one reader outside the box.
 READER = "reader"
-BROKER_USERS = ("acquire", "analyse", "clock", "meter", "record", "web", READER)
+BROKER_USERS = ("acquire", "analyse", "clock", "device", "meter", "record", "web", READER)
 READER_PASSWORD_LENGTH = range(8, 129)
 #: Of the line that says why a station file was refused.
 MAX_REFUSAL = 500

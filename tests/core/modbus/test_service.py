@@ -12,7 +12,7 @@ import pytest
 
 from flexcore.drivers.modbus.profile import read_profile
 from flexcore.errors import SettingsError
-from flexcore.payloads import MeterPayload, decode_health, decode_meter
+from flexcore.payloads import ReadingPayload, decode_health, decode_reading
 from flexcore.services import meter as service_module
 from flexcore.services.service import Service
 from flexcore.simulator.modbus import ModbusServer, SimulatedMeter, Trouble
@@ -53,18 +53,18 @@ class Heard:
     """What the bus said of each meter, newest last, and of the service."""
 
     def __init__(self) -> None:
-        self.readings: dict[str, list[MeterPayload]] = {}
+        self.readings: dict[str, list[ReadingPayload]] = {}
         self.alarms: dict[str, str] = {}
 
     def reading(self, topic: str, raw: bytes) -> None:
-        payload = decode_meter(raw)
+        payload = decode_reading(raw)
         assert topic == f"flexcore/v1/s1/meter/{payload.id}"
         self.readings.setdefault(payload.id, []).append(payload)
 
     def health(self, _topic: str, raw: bytes) -> None:
         self.alarms = {alarm.code: alarm.detail for alarm in decode_health(raw).alarms}
 
-    def last(self, ident: str) -> MeterPayload:
+    def last(self, ident: str) -> ReadingPayload:
         return self.readings[ident][-1]
 
     def state(self, ident: str) -> str:
@@ -113,7 +113,7 @@ def test_two_meters_on_one_line_and_one_that_was_added_by_a_file(broker: Broker)
         with running(broker, text) as heard:
             assert eventually(lambda: [heard.state(m) for m in ("m1", "m2", "m3")] == ["ok"] * 3, 15.0)
             assert heard.last("m1").v["p_l1_w"] == pytest.approx(2500.0)
-            assert heard.last("m1").field == "f1"
+            assert heard.last("m1").about == "f1"
             assert heard.last("m3").v["p_w"] == 1234.0
             first.values["f_hz"] = 49.5
             assert eventually(lambda: heard.last("m1").v["f_hz"] == pytest.approx(49.5), 5.0)

@@ -7,14 +7,8 @@ V1.0b (3.1.3) and the Serial Line guide V1.02 (2.5.1). Only function codes 3 and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from flexcore.errors import FlexcoreError
-
-#: What went wrong, for a machine. ``unreachable``: no connection or no serial device. ``closed``: the other
-#: side hung up. ``silent``: no answer in time. ``other_device``: somebody else answered. ``other_answer``:
-#: the answer to another request. ``garbage``: bytes that are no answer. ``exception``: the meter declined.
-Reason = Literal["unreachable", "closed", "silent", "other_device", "other_answer", "garbage", "exception"]
+from flexcore.drivers.errors import ReadError, Reason
 
 #: Registers in one request (specification 6.3).
 MAX_REGISTERS = 125
@@ -35,14 +29,13 @@ EXCEPTIONS = {
 }
 
 
-class ModbusError(FlexcoreError, OSError):
+class ModbusError(ReadError):
     """A request without a good answer; ``reason`` says which kind, ``exception`` is the meter's own code."""
 
     code = "modbus"
 
     def __init__(self, reason: Reason, message: str, exception: int = 0) -> None:
-        super().__init__(message)
-        self.reason = reason
+        super().__init__(reason, message)
         self.exception = exception
 
 

@@ -18,6 +18,7 @@ class NotThisMeterError(ModbusError):
     """Something answers, but not as the profile says: another meter, profile, word order or ratio."""
 
     code = "modbus.identity"
+    wrong = True
 
     def __init__(self, message: str) -> None:
         super().__init__("other_device", message)

@@ -15,10 +15,10 @@ import termios
 import time
 from typing import Literal, Protocol
 
+from flexcore.drivers.errors import Reason
 from flexcore.drivers.modbus.frames import (
     Ask,
     ModbusError,
-    Reason,
     registers_of,
     rtu_frame,
     take_rtu,
