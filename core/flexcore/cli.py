@@ -1,6 +1,6 @@
 """``flexcore``: the command line for people at a desk or on the box.
 
-Errors are one line on standard error; exit code 2 for bad input.
+Errors are one line on standard error; exit code 2 for bad input, 1 where what was looked at is not in order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from flexcore import __version__
 from flexcore.commands import analyse, station, week
-from flexcore.errors import FlexcoreError
+from flexcore.errors import FlexcoreError, UnmetError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(options.run(options), end="")
         sys.stdout.flush()
+    except UnmetError as error:
+        print(error.output, end="", flush=True)
+        print(f"flexcore: {error}", file=sys.stderr)
+        return 1
     except FlexcoreError as error:
         print(f"flexcore: {error}", file=sys.stderr)
         return 2

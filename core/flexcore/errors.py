@@ -22,6 +22,17 @@ class FlexcoreError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
+class UnmetError(FlexcoreError):
+    """The input was right and the job was done, but what it found is not as it should be; ``output`` is the
+    job's whole answer."""
+
+    code = "unmet"
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
 class SettingsError(FlexcoreError, ValueError):
     """A settings file holds something it should not; the message names file, key and expectation."""
 

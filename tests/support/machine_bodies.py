@@ -14,6 +14,7 @@ from flexcore.drivers.chips.max17048 import MAX17048
 from flexcore.drivers.chips.mlx90614 import MLX90614
 from flexcore.drivers.chips.sht4x import SHT4x
 from flexcore.drivers.chips.tmp117 import TMP117
+from flexcore.drivers.contact import Contact
 from flexcore.simulator.chips.chip import Chip
 from flexcore.simulator.chips.gauges import (
     SimulatedBq27441,
@@ -34,8 +35,10 @@ from flexcore.simulator.chips.thermometers import (
 class Bench:
     """A bus, its wires and a place to say what was seen."""
 
-    def __init__(self, i2c, bus, time, say):
+    def __init__(self, i2c, bus, time, say, pin=None, drive=None):
         self.i2c = i2c
+        self.pin = pin
+        self.drive = drive
         self.bus = bus
         self.time = time
         self.say = say
@@ -355,7 +358,30 @@ def scan(bench):
     bench.say(len(bench.i2c.readfrom(0x36, 2)))
 
 
+def contact(bench):
+    """``bench.drive`` is what the world does to the pin: True high, False low, None lets go."""
+    bench.drive(True)
+    door = Contact(bench.pin)
+    bench.say(sorted(door.read().items()))
+    bench.drive(False)
+    bench.say(sorted(door.read().items()))
+    bench.drive(None)
+    bench.say(sorted(door.read().items()))  # the pull-up has it
+    bench.drive(False)
+    bench.drive(True)
+    bench.say(sorted(door.read().items()))  # short, and not lost
+    bench.say(sorted(door.read().items()))
+    door.deinit()
+    bench.drive(False)
+    bench.say(sorted(door.read().items()))
+    panel = Contact(bench.pin, active_low=False, pull_up=False)
+    bench.drive(True)
+    bench.say(sorted(panel.read().items()))
+    panel.deinit()
+
+
 BODIES = {
+    "contact": contact,
     "max17048": max17048,
     "bq27441": bq27441,
     "ina226": ina226,

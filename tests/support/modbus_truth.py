@@ -12,6 +12,29 @@ from pymodbus.server import ModbusTcpServer
 
 from flexcore.simulator.modbus import SimulatedMeter
 
+#: What a meter measures in these tests.
+TRUE = {
+    **{f"u_{x}_v": 230.4 + n for n, x in enumerate(("l1", "l2", "l3"))},
+    **{f"u_{x}_v": 399.1 + n for n, x in enumerate(("l12", "l23", "l31"))},
+    **{f"i_{x}_a": 12.25 + n for n, x in enumerate(("l1", "l2", "l3"))},
+    **{f"p_{x}_w": 2500.0 + 100 * n for n, x in enumerate(("l1", "l2", "l3"))},
+    **{f"q_{x}_var": -300.0 - n for n, x in enumerate(("l1", "l2", "l3"))},
+    **{f"s_{x}_va": 2700.0 + n for n, x in enumerate(("l1", "l2", "l3"))},
+    **{f"{q}_{x}": 0.95 for q in ("pf", "dpf") for x in ("l1", "l2", "l3")},
+    "p_w": 7800.0,
+    "q_var": -903.0,
+    "s_va": 8103.0,
+    "pf": 0.94,
+    "f_hz": 50.02,
+    "i_n_a": 1.5,
+    "u2_percent": 0.4,
+    "i2_percent": 5.2,
+    "e_import_total_wh": 123_456_000.0,
+    "e_export_total_wh": 7_000.0,
+    "old_u_l1_v": 230.4,
+    "old_p_w": 7800.0,
+}
+
 
 class ForeignServer:
     """A context manager: ``meter``'s registers behind a server that is not ours."""

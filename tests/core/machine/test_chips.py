@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flexcore.machine import I2C, ticks
+from flexcore.machine import I2C, Pin, ticks
 from flexcore.simulator.backend import SimulatedBackend
 from flexcore.simulator.chips.bus import Bus
 from support.machine_bodies import BODIES, Bench
@@ -16,7 +16,12 @@ def test_same_file_in_both_pythons(name: str) -> None:
     said: list[str] = []
     box = SimulatedBackend()
     box.buses[0] = Bus()
-    BODIES[name](Bench(I2C(0, backend=box), box.buses[0], ticks, lambda text: said.append(str(text))))
+    pin, outside = Pin(0, backend=box), box.pins[0]
+
+    def say(text: object) -> None:
+        said.append(str(text))
+
+    BODIES[name](Bench(I2C(0, backend=box), box.buses[0], ticks, say, pin, outside.drive))
     assert not [line for line in said if "FAIL" in line]
     assert len(said) > 4
     assert said == in_micropython(name)

@@ -18,9 +18,10 @@ from flexcore.services.service import Service
 from flexcore.simulator.modbus import ModbusServer, SimulatedMeter, Trouble
 from flexcore.station import parse_station
 from support.broker import Broker
+from support.modbus_truth import TRUE
 from support.waiting import eventually
 
-from .test_meter import OWN, TRUE
+from .test_meter import OWN
 
 HEAD = """
 [station]

@@ -35,6 +35,34 @@ class I2C:
         self._bus.transfer([(addr, False, bytearray([memaddr]) + buf)])
 
 
+class Pin:
+    """A pin with the world outside at its end, by ``drive``."""
+
+    IN, OUT, PULL_UP, PULL_DOWN, IRQ_FALLING, IRQ_RISING = 0, 1, 1, 2, 4, 8
+
+    def __init__(self, id, mode=-1, pull=-1):
+        self._outside = None
+        self._pull = None
+        self._handler = None
+        self._trigger = 0
+
+    def init(self, mode=-1, pull=-1):
+        if pull != -1:
+            self._pull = pull
+
+    def value(self):
+        return int(self._pull == Pin.PULL_UP if self._outside is None else self._outside)
+
+    def irq(self, handler=None, trigger=12):
+        self._handler, self._trigger = handler, trigger
+
+    def drive(self, level):
+        before, self._outside = self.value(), level
+        edge = Pin.IRQ_RISING if self.value() else Pin.IRQ_FALLING
+        if self._handler and self.value() != before and edge & self._trigger:
+            self._handler(self)
+
+
 class UART:
     def __init__(self, id, baudrate=9600, *, timeout=0, timeout_char=5):
         self._file = open(id, "r+b", buffering=0)

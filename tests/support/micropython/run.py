@@ -11,7 +11,8 @@ from support.machine_bodies import BODIES, Bench
 from support.modem_bodies import MODEM_BODIES
 
 name, terminals = sys.argv[1], sys.argv[2:]
-bench = Bench(machine.I2C(0), machine.buses[0], time, print)
+pin = machine.Pin(0)
+bench = Bench(machine.I2C(0), machine.buses[0], time, print, pin, pin.drive)
 if name in BODIES:
     BODIES[name](bench)
 else:

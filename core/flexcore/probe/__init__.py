@@ -1,0 +1,1 @@
+"""What answers on the wires of a box, and whether it is what the station file says."""
