@@ -193,6 +193,16 @@ class ComponentMeta(msgspec.Struct, frozen=True):
     field: str
 
 
+class SensorMeta(msgspec.Struct, frozen=True):
+    """One meter or device, how often it is asked, and the element or component that it measures."""
+
+    id: str
+    kind: Literal["meter", "device"]
+    name: str
+    period_s: float
+    about: str | None = None
+
+
 class MetaPayload(msgspec.Struct, frozen=True):
     """``.../meta``: what the station consists of; the unit of a quantity is the suffix of its name."""
 
@@ -201,6 +211,7 @@ class MetaPayload(msgspec.Struct, frozen=True):
     nominal_frequency_hz: float
     elements: tuple[ElementMeta, ...]
     components: tuple[ComponentMeta, ...] = ()
+    sensors: tuple[SensorMeta, ...] = ()
 
 
 def iso(time_ns: int) -> str:

@@ -181,8 +181,57 @@ def of_field(interval: str) -> tuple[Quantity, ...]:
     return _FIELD_AT[interval]
 
 
+#: Of thermometers, contacts, gauges and supplies; what a meter tells has the names of elements.
+DEVICE: tuple[Quantity, ...] = (
+    Quantity("active", "", "Actief", "Active", 0),
+    Quantity("closings", "", "Aantal keer actief", "Times active", 0),
+    Quantity("temperature_c", "°C", "Temperatuur", "Temperature", 1),
+    Quantity("ambient_c", "°C", "Omgeving", "Ambient", 1),
+    Quantity("humidity_percent", "%", "Vochtigheid", "Humidity", 0),
+    Quantity("voltage_v", "V", "Spanning", "Voltage", 2),
+    Quantity("current_a", "A", "Stroom", "Current", 2),
+    Quantity("power_w", "W", "Vermogen", "Power", 1),
+    Quantity("charge_percent", "%", "Lading", "Charge", 0),
+    Quantity("rate_percent_h", "%/h", "Verloop van de lading", "Rate of charge", 1),
+    Quantity("health_percent", "%", "Gezondheid", "Health", 0),
+    Quantity("remaining_ah", "Ah", "Resterende lading", "Remaining charge", 2),
+    Quantity("full_ah", "Ah", "Volle lading", "Full charge", 2),
+    Quantity("energy_wh", "Wh", "Energie", "Energy", 1),
+    Quantity("full_wh", "Wh", "Energie vol", "Full energy", 1),
+    Quantity("runtime_s", "s", "Resterende tijd", "Time left", 0),
+    Quantity("load_percent", "%", "Belasting", "Load", 0),
+    Quantity("capacitance_f", "F", "Capaciteit", "Capacitance", 2),
+    Quantity("resistance_ohm", "Ω", "Inwendige weerstand", "Internal resistance", 3),
+    Quantity("input_v", "V", "Ingangsspanning", "Input voltage", 1),
+    Quantity("input_a", "A", "Ingangsstroom", "Input current", 2),
+    Quantity("input_hz", "Hz", "Frequentie ingang", "Input frequency", 1),
+    Quantity("output_v", "V", "Uitgangsspanning", "Output voltage", 1),
+    Quantity("cycles", "", "Laadcycli", "Charge cycles", 0),
+    Quantity("mains", "", "Netspanning aanwezig", "Mains present", 0),
+    Quantity("mains_failed", "", "Netspanning weg", "Mains failed", 0),
+    Quantity("on_battery", "", "Op batterij", "On battery", 0),
+    Quantity("low_battery", "", "Batterij bijna leeg", "Battery low", 0),
+    Quantity("replace_battery", "", "Batterij vervangen", "Replace battery", 0),
+    Quantity("charging", "", "Laadt", "Charging", 0),
+    Quantity("forced_shutdown", "", "Uitschakelen gelast", "Shutdown forced", 0),
+)
+#: Those that are 0 or 1.
+SWITCHES = frozenset(
+    (
+        "active",
+        "mains",
+        "mains_failed",
+        "on_battery",
+        "low_battery",
+        "replace_battery",
+        "charging",
+        "forced_shutdown",
+    )
+)
+
 BY_NAME: dict[str, Quantity] = {
-    q.name: q for tables in (*_BUSBAR_AT.values(), _FIELD_AT) for table in tables.values() for q in table
+    **{q.name: q for q in DEVICE},
+    **{q.name: q for tables in (*_BUSBAR_AT.values(), _FIELD_AT) for table in tables.values() for q in table},
 }
 
 #: Spectra by order, per channel: stem, what it is. Orders count from 0 (direct current).

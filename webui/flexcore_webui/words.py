@@ -63,6 +63,7 @@ SERVICE = {
     "analyse": _("Computing values"),
     "record": _("Storing values"),
     "clock": _("Watching the clock"),
+    "device": _("Reading sensors"),
     "meter": _("Asking meters"),
     "web": _("This page"),
 }
@@ -100,6 +101,12 @@ ALARM = {
     "clock_error": _("The box's clock may be further from the true time than is allowed."),
     "clock_report": _("The quality of the box's clock cannot be read."),
     "meter_silent": _("A meter does not answer."),
+    "device_silent": _("A sensor on the box's wires does not answer."),
+    "device_wrong": _("Something answers on a wire that is not the sensor of the station file."),
+    "fire": _("FIRE is reported."),
+    "smoke": _("SMOKE is reported."),
+    "water": _("Water is reported."),
+    "door": _("A door is open."),
     "meter_wrong": _("Something answers that is not the meter of the station file."),
     "stream_silent": _("A sensor sends nothing."),
     "no_samples": _("No samples come in."),
@@ -132,6 +139,27 @@ DROP = {
     "time": _("impossible time"),
     "late": _("too late"),
     "kernel": _("too many at once"),
+}
+
+SENSOR = {"meter": _("meter"), "device": _("sensor")}
+
+SENSOR_STATE = {
+    "ok": _("in order"),
+    "stale": _("no reading"),
+    "wrong": _("not the right one"),
+    "silent": _("not heard"),
+}
+
+#: Why a sensor was not read (flexcore.drivers.errors.Reason).
+SENSOR_REASON = {
+    "unreachable": _("no connection"),
+    "closed": _("it hung up"),
+    "silent": _("no answer"),
+    "other_device": _("something else answers"),
+    "other_answer": _("an answer to something else"),
+    "garbage": _("an impossible answer"),
+    "exception": _("it declines"),
+    "broken": _("the wire is disturbed"),
 }
 
 COMPONENT = {"transformer": _("transformer"), "cable": _("cable")}

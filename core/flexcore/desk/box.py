@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 #: The repository's root: desk jobs are run from a checkout.
 ROOT = Path(__file__).resolve().parents[3]
+#: Which wires a box on the desk has (flexcore.services.device).
+MACHINE = "FLEXCORE_MACHINE"
 SERVICES = ("acquire", "analyse", "record")
 #: Letters and digits of base32: nothing that a person reads wrongly on a sticker.
 CODE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -150,7 +152,8 @@ class DevBox:
         settings = self._run / "mosquitto.conf"
         settings.write_text(broker_settings(self.paths, self.mqtt_port), encoding="utf-8")
         self._add("mosquitto", [program("mosquitto"), "-c", str(settings)], self._environment(None))
-        for name in SERVICES:
+        asking = [("meter", self._station.meter), ("device", self._station.device)]
+        for name in (*SERVICES, *(name for name, sensors in asking if sensors)):
             self._add(
                 name,
                 [sys.executable, "-m", f"flexcore.services.{name}"],
@@ -167,6 +170,7 @@ class DevBox:
 
     def _environment(self, credentials: Path | None) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("FLEXCORE_", "CREDENTIALS_"))}
+        kept |= {k: v for k, v in os.environ.items() if k == MACHINE}
         kept["FLEXCORE_STATE_DIR"] = str(self.paths.state)
         kept["FLEXCORE_RUN_DIR"] = str(self.paths.run)
         # One thread per service is plenty, as on the box.

@@ -125,5 +125,7 @@ class Device:
 
 def one_line(error: Exception) -> str:
     """What an error says, in one line that can be shown."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return "".join(c if c.isprintable() else "?" for c in text)[:200]

@@ -77,6 +77,13 @@ def load() -> Response:
     return _json(rooms().board.hub.loads())
 
 
+@api.get("/api/v1/sensors")
+@needs(Role.VIEWER, quiet=True)
+def sensors() -> Response:
+    """What each meter and device tells, or why it does not."""
+    return _json(rooms().board.hub.sensors())
+
+
 @api.get("/api/v1/health")
 @needs(Role.VIEWER, quiet=True)
 def health() -> Response:

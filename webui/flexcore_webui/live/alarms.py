@@ -11,6 +11,8 @@ from flexcore_webui.live.snapshot import AlarmRow, Severity, Snapshot
 EXPECTED = ("acquire", "analyse", "record")
 #: Lag of the values behind the box's clock that a person must be told about.
 LAG_LIMIT_S = 5.0
+#: What a contact says that is more than a fault of the instrument.
+DANGER = ("fire", "smoke", "water")
 #: Counters of frames that ``acquire`` did not take; each is a reason.
 DROP_PREFIX = "dropped_"
 
@@ -65,8 +67,9 @@ def _services(hub: Hub, snapshot: Snapshot) -> Iterator[AlarmRow]:
     for name, h in sorted(hub.health().items()):
         if rows[name].state in ("offline", "silent"):
             continue
-        severity: Severity = "fault" if h.payload.state == "fault" else "warning"
         for alarm in h.payload.alarms:
+            grave = h.payload.state == "fault" or alarm.code in DANGER
+            severity: Severity = "fault" if grave else "warning"
             count = sum(drops(h.payload.counters).values()) if alarm.code == "frames_dropped" else None
             yield AlarmRow(severity, alarm.code, name, alarm.since, alarm.detail, count)
 

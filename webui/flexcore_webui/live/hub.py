@@ -14,7 +14,7 @@ import msgspec
 from flexcore import topics
 from flexcore.loading.payload import LoadPayload
 from flexcore.model import Event, Measurement
-from flexcore.payloads import NS, HealthPayload, from_iso, iso
+from flexcore.payloads import NS, HealthPayload, ReadingPayload, SensorMeta, from_iso, iso
 from flexcore.quantities import PHASES
 from flexcore_webui.live import intake
 from flexcore_webui.live.flow import character, direction
@@ -25,6 +25,7 @@ from flexcore_webui.live.site import Site, StationFile, site_of_meta
 from flexcore_webui.live.snapshot import (
     ElementNow,
     LoadRow,
+    SensorRow,
     ServiceRow,
     Snapshot,
     StationState,
@@ -39,12 +40,16 @@ MAX_SERVICES = 32
 FRESH_NS = 5 * NS
 #: A component is told every minute; what is older than three says nothing any more.
 LOAD_STALE_S = 180.0
+#: A sensor is told after so many of its periods at the latest, and after so many seconds.
+SENSOR_PERIODS, SENSOR_S = 3, 30.0
 PATTERNS: tuple[tuple[str, int], ...] = (
     (f"{topics.ROOT}/+/meta", 1),
     (f"{topics.ROOT}/+/pq/200ms/+", 0),
     (f"{topics.ROOT}/+/pq/3s/+", 0),
     (f"{topics.ROOT}/+/event/+", 1),
     (f"{topics.ROOT}/+/load/+", 1),
+    (f"{topics.ROOT}/+/meter/+", 1),
+    (f"{topics.ROOT}/+/device/+", 1),
     (f"{topics.ROOT}/+/health/+", 1),
 )
 
@@ -93,7 +98,8 @@ class Hub:
         self._trend: dict[str, deque[Measurement]] = {}
         self._health: dict[str, ServiceHealth] = {}
         self._loads: dict[str, tuple[LoadPayload, float]] = {}
-        self._versions = {"site": 0, "health": 0, "trend": 0, "load": 0}
+        self._readings: dict[tuple[str, str], tuple[ReadingPayload, float]] = {}
+        self._versions = {"site": 0, "health": 0, "trend": 0, "load": 0, "sensors": 0}
         self.started_s = monotonic()
         self.look_at_station()
 
@@ -112,6 +118,8 @@ class Hub:
                 self._trend = {k: v for k, v in self._trend.items() if k in names}
                 components = {c.id for c in site.components}
                 self._loads = {k: v for k, v in self._loads.items() if k in components}
+                sensors = {(s.kind, s.id) for s in site.sensors}
+                self._readings = {k: v for k, v in self._readings.items() if k in sensors}
 
     @property
     def site(self) -> Site | None:
@@ -160,6 +168,8 @@ class Hub:
                 self.journal.take(event)
             case ("load", component):
                 self._take_load(site, component, payload)
+            case ("meter" | "device" as kind, sensor):
+                self._take_reading(site, kind, sensor, payload)
             case ("health", service):
                 self._take_health(service, payload)
             case ("meta",):
@@ -187,6 +197,14 @@ class Hub:
         with self._lock:
             self._loads[component] = load, self.monotonic()
             self._versions["load"] += 1
+
+    def _take_reading(self, site: Site, kind: str, sensor: str, payload: bytes) -> None:
+        if site.sensor(kind, sensor) is None:
+            raise RefusedError("reading")
+        found = intake.reading(sensor, payload)
+        with self._lock:
+            self._readings[kind, sensor] = found, self.monotonic()
+            self._versions["sensors"] += 1
 
     def _take_health(self, service: str, payload: bytes) -> None:
         if not intake.is_name(service):
@@ -236,6 +254,7 @@ class Hub:
                 health=versions["health"],
                 trend=versions["trend"],
                 load=versions["load"],
+                sensors=versions["sensors"],
             ),
             elements=elements,
         )
@@ -304,6 +323,35 @@ class Hub:
         """A retained message may be older than when it was heard."""
         said_s = (self.wall_ns() - from_iso(load.t)) / NS - load.dt
         return round(max(0.0, heard_s, said_s), 1)
+
+    def sensors(self) -> list[SensorRow]:
+        """What each meter and device tells, in the file's order."""
+        site = self.site
+        with self._lock:
+            known = dict(self._readings)
+        return [self._sensor(site, s, known.get((s.kind, s.id))) for s in site.sensors] if site else []
+
+    def _sensor(self, site: Site, meta: SensorMeta, heard: tuple[ReadingPayload, float] | None) -> SensorRow:
+        about = site.called(meta.about)
+        if heard is None:
+            return SensorRow(meta.id, meta.kind, meta.name, about, "silent")
+        reading, at_s = heard
+        heard_s = self.monotonic() - at_s
+        # A retained message may be older than when it was heard.
+        age_s = heard_s if reading.t is None else max(heard_s, (self.wall_ns() - from_iso(reading.t)) / NS)
+        if reading.state == "ok" and age_s > max(SENSOR_S, SENSOR_PERIODS * meta.period_s):
+            return SensorRow(meta.id, meta.kind, meta.name, about, "silent", round(age_s, 1))
+        return SensorRow(
+            meta.id,
+            meta.kind,
+            meta.name,
+            about,
+            reading.state,
+            None if reading.t is None else round(max(0.0, age_s), 1),
+            reading.v if reading.state == "ok" else {},
+            reading.reason,
+            reading.detail,
+        )
 
     def health(self) -> dict[str, ServiceHealth]:
         """What each service said last."""

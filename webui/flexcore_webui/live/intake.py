@@ -15,10 +15,12 @@ from flexcore.payloads import (
     HealthPayload,
     MetaPayload,
     PayloadError,
+    ReadingPayload,
     decode_event,
     decode_health,
     decode_measurement,
     decode_meta,
+    decode_reading,
     from_iso,
 )
 
@@ -26,6 +28,8 @@ MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_ALARMS = 32
 MAX_COUNTERS = 128
 MAX_TEXT = 300
+#: A meter's profile may name many values.
+MAX_VALUES = 256
 #: How long a refused message is worth an alarm.
 RECENT_S = 60.0
 LINES = frozenset((*quantities.PHASES, *quantities.PAIRS))
@@ -33,6 +37,7 @@ LINES = frozenset((*quantities.PHASES, *quantities.PAIRS))
 FIRST_NS, LAST_NS = 946_684_800 * NS, 4_102_444_800 * NS
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
+_VALUE = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
 _EVENT_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
 _KNOWN = frozenset(quantities.BY_NAME)
 #: What a decoder may raise on hostile numbers and nesting, besides its own error.
@@ -116,6 +121,26 @@ def load(component: str, raw: bytes) -> LoadPayload:
     return found
 
 
+def reading(sensor: str, raw: bytes) -> ReadingPayload:
+    """The reading of the meter or device that its topic names."""
+    try:
+        found = decode_reading(raw)
+        if found.t is not None:
+            _check_time(from_iso(found.t))
+    except _BAD as error:
+        raise RefusedError("reading") from error
+    values_ok = len(found.v) <= MAX_VALUES and all(
+        _VALUE.match(name) and _finite(value) for name, value in found.v.items()
+    )
+    if found.id != sensor or not values_ok:
+        raise RefusedError("reading")
+    if found.state == "ok" and found.t is None:
+        raise RefusedError("reading")
+    return ReadingPayload(
+        found.id, found.state, found.t, found.about, found.v, found.reason[:40], found.detail[:MAX_TEXT]
+    )
+
+
 def meta(station: str, raw: bytes) -> MetaPayload:
     """The description of ``station``; names are cut by the site that is made of it."""
     try:
@@ -128,7 +153,9 @@ def meta(station: str, raw: bytes) -> MetaPayload:
         for e in m.elements
     )
     components_ok = all(is_name(c.id) and is_name(c.field) and len(c.name) <= 80 for c in m.components)
-    if m.station != station or len(m.name) > 80 or not (frequency_ok and elements_ok and components_ok):
+    sensors_ok = all(is_name(s.id) and len(s.name) <= 80 and 0.0 < s.period_s <= 3600.0 for s in m.sensors)
+    parts_ok = elements_ok and components_ok and sensors_ok
+    if m.station != station or len(m.name) > 80 or not (frequency_ok and parts_ok):
         raise RefusedError("meta")
     return m
 

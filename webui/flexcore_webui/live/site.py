@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexcore.components import MAX_COMPONENTS
+from flexcore.devices import MAX_DEVICES
 from flexcore.errors import SettingsError
 from flexcore.meta import meta_payload
-from flexcore.payloads import ComponentMeta, ElementMeta, MetaPayload
+from flexcore.meters import MAX_METERS
+from flexcore.payloads import ComponentMeta, ElementMeta, MetaPayload, SensorMeta
 from flexcore.station import read_station
 
 MAX_ELEMENTS = 80
+MAX_SENSORS = MAX_METERS + MAX_DEVICES
 MAX_LINE = 300
 
 
@@ -25,6 +28,16 @@ class Site:
     nominal_frequency_hz: float
     elements: tuple[ElementMeta, ...]
     components: tuple[ComponentMeta, ...] = ()
+    sensors: tuple[SensorMeta, ...] = ()
+
+    def sensor(self, kind: str, name: str) -> SensorMeta | None:
+        """The meter or device called ``name``, if the station has it."""
+        return next((s for s in self.sensors if s.kind == kind and s.id == name), None)
+
+    def called(self, name: str | None) -> str:
+        """How people call the element or component of that id; empty where there is none."""
+        names = {e.id: e.name for e in self.elements} | {c.id: c.name for c in self.components}
+        return names.get(name or "", "")
 
     def component(self, name: str) -> ComponentMeta | None:
         """The transformer or cable called ``name``, if the station has it."""
@@ -53,6 +66,7 @@ def site_of_meta(meta: MetaPayload) -> Site:
         meta.nominal_frequency_hz,
         meta.elements[:MAX_ELEMENTS],
         meta.components[:MAX_COMPONENTS],
+        meta.sensors[:MAX_SENSORS],
     )
 
 

@@ -42,6 +42,7 @@ class Versions(msgspec.Struct, frozen=True):
     health: int
     trend: int
     load: int
+    sensors: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -120,6 +121,24 @@ class LoadRow(msgspec.Struct, frozen=True):
     stale: bool
     age_s: float | None = None
     load: LoadPayload | None = None
+
+
+class SensorRow(msgspec.Struct, frozen=True):
+    """What a meter or device tells, as the list shows it; ``about`` is the name of what it measures.
+
+    ``state`` is the sensor's own, or ``silent`` where nothing has come for so long that it says nothing any
+    more. Only an ``ok`` one has values.
+    """
+
+    id: str
+    kind: str
+    name: str
+    about: str
+    state: Literal["ok", "stale", "wrong", "silent"]
+    age_s: float | None = None
+    v: dict[str, float | None] = {}
+    reason: str = ""
+    detail: str = ""
 
 
 class AlarmRow(msgspec.Struct, frozen=True):

@@ -14,13 +14,14 @@ from flexcore_webui.access.roles import Role, needs
 from flexcore_webui.live.alarms import drops
 from flexcore_webui.live.snapshot import ElementNow
 from flexcore_webui.pages.cells import GAUGE_SPAN_PERCENT, busbar_view, field_view, needle
+from flexcore_webui.pages.sensors import sensor_view
 from flexcore_webui.rooms import rooms
 
 pages = Blueprint("overview", __name__)
 HTML = "text/html; charset=utf-8"
 
 #: Lists that change seldom: the browser fetches one again when its version in the stream rises.
-PARTS = ("alarms", "events", "gaps", "health", "load")
+PARTS = ("alarms", "events", "gaps", "health", "load", "sensors")
 
 
 @pages.get("/")
@@ -68,6 +69,7 @@ def _lists(*names: str) -> dict[str, Any]:
         "events": lambda: {"events": board.events()},
         "gaps": lambda: {"gaps": board.gaps()},
         "load": lambda: {"loads": board.hub.loads()},
+        "sensors": lambda: {"sensors": [sensor_view(row) for row in board.hub.sensors()]},
         "health": lambda: {"services": board.hub.services(), "about": rooms().about, "drops": drops},
     }
     found: dict[str, Any] = {}

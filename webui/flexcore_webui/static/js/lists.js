@@ -5,6 +5,7 @@ const PARTS = {
   events: { versions: ["events"], pause: 500 },
   gaps: { versions: ["events"], pause: 500 },
   load: { versions: ["load"], pause: 2000 },
+  sensors: { versions: ["sensors"], pause: 2000 },
   health: { versions: ["health"], pause: 5000 },
 };
 const seen = {};
