@@ -26,8 +26,10 @@ Flexcore: one flashable appliance for every medium-voltage station.
                             all tests; `fast` leaves the image and emulator out, `image` is only those
   ./build.sh check          ruff, mypy, import contracts, shellcheck
   ./build.sh image [--dist] build the image (build/image/flexcore.raw); --dist: also compressed, in dist/
-  ./build.sh bench [dsp|image|path] [--assert]
+  ./build.sh bench [acquire|dsp|image|path] [--assert]
                             measure; tables here, JSON in dist/bench/
+  ./build.sh fuzz [TARGET...] [--inputs N]
+                            hostile bytes into every decoder; findings in dist/fuzz/
   ./build.sh setup          only install what the other jobs need
   ./build.sh clean          remove everything that was built (build/, dist/, .venv/)
   ./build.sh help           this text
@@ -212,7 +214,7 @@ bench() {
         need_image
         PYTHONPATH=image "$VENV/bin/python" image/bench "$@"
         ;;
-    path) desk bench path "$@" ;;
+    acquire | path) desk bench "$what" "$@" ;;
     dsp)
         # shellcheck disable=SC2086
         need_packages $APT_BENCH
@@ -220,10 +222,11 @@ bench() {
         ;;
     all)
         "$0" bench dsp "$@"
+        "$0" bench acquire "$@"
         "$0" bench path "$@"
         "$0" bench image "$@"
         ;;
-    *) die "bench $what: expected dsp, image or path" ;;
+    *) die "bench $what: expected acquire, dsp, image or path" ;;
     esac
 }
 
@@ -251,6 +254,10 @@ main() {
         need_desk
         # shellcheck disable=SC2086
         need_packages $APT_CHECK $APT_BROWSER $APT_IMAGE
+        ;;
+    fuzz)
+        need_desk
+        OPENBLAS_NUM_THREADS=1 PYTHONPATH=core "$VENV/bin/python" -m flexcore.desk.fuzz "$@"
         ;;
     clean)
         [ ! -e build ] || need_root "removing the build root" "sudo ./build.sh clean"

@@ -13,11 +13,11 @@ import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from flexcore.desk.bench import dsp, path
+from flexcore.desk.bench import acquire, dsp, path
 from flexcore.desk.box import ROOT, DevBox, free_port, need_port, spell
 from flexcore.desk.scene import LOOK_EVERY_S, Box, Play, Scene, read_play
 from flexcore.errors import FlexcoreError, SettingsError
@@ -26,7 +26,11 @@ DEV_LIVE_WITHIN_S = 60.0
 #: Emulated without KVM on a busy machine a boot takes minutes.
 RUN_LIVE_WITHIN_S = 900.0
 DEV_PORT, RUN_PORT = 8080, 8443
-_BENCHES = {"dsp": dsp.run_bench, "path": path.run_bench}
+_BENCHES: dict[str, Callable[[float | None, bool], int]] = {
+    "acquire": acquire.run_bench,
+    "dsp": dsp.run_bench,
+    "path": path.run_bench,
+}
 
 
 def _positive(text: str) -> float:
@@ -67,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     bench = jobs.add_parser("bench", help="figures beside the peer's", allow_abbrev=False)
     bench.add_argument("what", choices=sorted(_BENCHES))
-    bench.add_argument("--seconds", type=_positive, default=60.0)
+    bench.add_argument("--seconds", type=_positive, help="default: as long as its musts ask for")
     bench.add_argument("--assert", action="store_true", dest="must", help="exit 1 where a must is missed")
     return parser
 

@@ -87,15 +87,28 @@ def broker_settings(paths: Paths, tls_port: int) -> str:
 
 
 class DevBox:
-    """A context manager: the services run while it is open; their logs stay in ``folder``."""
+    """A context manager: the services run while it is open; their logs stay in ``folder``.
 
-    def __init__(self, station_text: str, station: Station, *, web_port: int, folder: Path) -> None:
+    ``services``: those alone, in place of all that the station needs.
+    """
+
+    def __init__(
+        self,
+        station_text: str,
+        station: Station,
+        *,
+        web_port: int,
+        folder: Path,
+        services: tuple[str, ...] | None = None,
+    ) -> None:
         self.folder = folder
         self.code = draw_code()
         self.reader_password = secrets.token_urlsafe(18)
         self.web_port = web_port
         self.mqtt_port = free_port()
         self.family = Family()
+        asking = [("meter", station.meter), ("device", station.device)]
+        self._services = services or (*SERVICES, *(name for name, sensors in asking if sensors), "web")
         self._station_text = station_text
         self._station = station
         # A unix socket's path may have at most 107 bytes: not below the checkout.
@@ -152,13 +165,17 @@ class DevBox:
         settings = self._run / "mosquitto.conf"
         settings.write_text(broker_settings(self.paths, self.mqtt_port), encoding="utf-8")
         self._add("mosquitto", [program("mosquitto"), "-c", str(settings)], self._environment(None))
-        asking = [("meter", self._station.meter), ("device", self._station.device)]
-        for name in (*SERVICES, *(name for name, sensors in asking if sensors)):
+        for name in self._services:
+            if name == "web":
+                self._start_page()
+                continue
             self._add(
                 name,
                 [sys.executable, "-m", f"flexcore.services.{name}"],
                 self._environment(self._credentials(name, ("mqtt",))),
             )
+
+    def _start_page(self) -> None:
         web = self._environment(self._credentials("web", ("mqtt", "web-code", "web-session")))
         web["FLEXCORE_WEB_INSECURE"] = "1"
         gunicorn = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1"]

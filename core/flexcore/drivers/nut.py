@@ -56,6 +56,10 @@ class Nut:
         with socket.create_connection((self._host, self._port), TIMEOUT_S) as link:
             link.sendall(f"LIST VAR {self._ups}\n".encode())
             lines = self._list(link, until_s)
+        return self.values_of(lines)
+
+    def values_of(self, lines: list[str]) -> dict[str, float | None]:
+        """What the lines of a list tell; ValueError where they tell nothing, or no numbers."""
         said: dict[str, str] = {}
         for line in lines:
             found = _LINE.match(line)

@@ -40,9 +40,13 @@ def rate_with_holes(times_s: Values, step_s: float) -> tuple[Fraction, npt.NDArr
     """The rate and each stamp's sample number where whole steps were left out; None for any other pattern."""
     since = times_s - times_s[0]
     usual = float(np.median(np.diff(since))) if len(since) > 2 else 0.0
-    if not usual > 0.0 or not 0.0 < float(since[-1]) / usual < 1e10:
+    if not usual > 0.0 or not float(since[-1]) > 0.0:
         return None
-    at = np.rint(since / usual).astype(np.int64)
+    with np.errstate(over="ignore"):
+        steps = since / usual
+    if not (np.abs(steps) < 1e10).all():
+        return None
+    at = np.rint(steps).astype(np.int64)
     if not (np.diff(at) > 0).all():
         return None
     # the median is as coarse as the stamps; over the whole length the step is known better

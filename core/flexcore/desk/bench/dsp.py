@@ -24,6 +24,7 @@ CHANNELS = (39, 83)
 BLOCKS = {200: 4000, 50: 1000}
 PEER_FEATURES = ["harm", "msv", "flicker", "uo", "events", "agg", "sync", "neutral"]
 REPEATS = 3
+SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _table(figures: list[Figure]) -> str:
     return "\n".join(lines)
 
 
-def run_bench(seconds: float, must: bool) -> int:
+def run_bench(seconds: float | None, must: bool) -> int:
     """Measure, print, write ``dist/bench/dsp.json``; 1 where ``must`` and a must was missed."""
 
     def say(text: str) -> None:
@@ -144,6 +145,7 @@ def run_bench(seconds: float, must: bool) -> int:
         sys.stderr.flush()
 
     say("speed and memory, ours, the peer's and the yardstick's")
+    seconds = SECONDS if seconds is None else seconds
     figures = _speed(seconds)
     figures += _accuracy(say)
     say("delay of events on the developer's box")

@@ -24,6 +24,7 @@ WARM_UP_S = 8.0
 #: (1.5 cycles) and half a cycle to either side of the moment (docs/decisions/020-dsp-synchronisation.md).
 FILTER_MS = 30.0
 PEER_SECONDS = 20
+SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,9 @@ def _table(figures: PathFigures) -> str:
     return "\n".join(lines)
 
 
-def run_bench(seconds: float, must: bool) -> int:
+def run_bench(seconds: float | None, must: bool) -> int:
     """Measure, print, write ``dist/bench/path.json``; 1 where ``must`` and real time was missed."""
-    figures = measure(seconds)
+    figures = measure(SECONDS if seconds is None else seconds)
     other = peer(12, ["harm", "events", "agg"], PEER_SECONDS, 1000)
     told = other and round(other["ms_per_channel_second"], 4)
     figures = PathFigures(**{**asdict(figures), "peer_ms_per_channel_second": told})
