@@ -147,7 +147,6 @@ BAD = [
     ),
     ("[station]", "[station", "(file)", "expected TOML"),
     ("nominal_v = 10000", f"nominal_v = {'9' * 5000}", "(file)", "at most 4300 digits"),
-    ("nominal_v = 10000", f"nominal_v = {'9' * 400}", "(file)", "expected numbers up to 1e308"),
     ("nominal_v = 10000", f"nominal_v = 0x{'f' * 5000}", "busbar[0].nominal_v", "expected"),
     ("stream = 11", f"stream = 0x{'f' * 5000}", "field[0].sensor.stream", "<= 4294967295"),
     ("nominal_v = 10000", f"nominal_v = {'[' * 5000}{']' * 5000}", "(file)", "not nested so deeply"),

@@ -79,6 +79,7 @@ def replaced(old: str, new: str) -> str:
         (replaced("version = 1", 'version = "1"'), "set.version", "expected int"),
         (replaced('voltage = "mv"', 'voltage = "hv"'), "set.voltage", "invalid enum value 'hv'"),
         (replaced('id = "own"', 'id = "Own"'), "set.id", "matching regex"),
+        (replaced("upper = 2.0", f"upper = {'9' * 400}"), "(file)", "expected numbers up to 1e308"),
         (replaced("upper = 2.0", ""), "clause[0].upper", "expected a limit: lower, upper or both"),
         (replaced("upper = 2.0", 'upper = "2"'), "clause[0].upper", "expected float | null, got str"),
         (
