@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -38,6 +38,9 @@ Duration = Annotated[float, Meta(ge=0.0, le=1e9)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 MAX_FIELDS = 64
 HealthState = Literal["ok", "degraded", "fault", "offline"]
+
+
+T = TypeVar("T")
 
 
 class PayloadError(FlexcoreError, ValueError):
@@ -288,10 +291,7 @@ def encode_origin(origin: EventOrigin) -> bytes:
 
 def decode_origin(raw: str | bytes) -> EventOrigin:
     """What :func:`encode_origin` wrote; raises :class:`PayloadError`."""
-    try:
-        return _origin(_origins.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"origin: {error}") from error
+    return _origin(decoded(_origins, raw, "origin"))
 
 
 def _origin_payload(o: EventOrigin) -> OriginPayload:
@@ -319,21 +319,23 @@ def encode_trace(trace: Trace) -> bytes:
     return encode(TracePayload(trace.events, iso(trace.start_ns), rows))
 
 
+def decoded(decoder: msgspec.json.Decoder[T], raw: str | bytes, what: str) -> T:
+    """JSON as ``decoder`` has it; raises :class:`PayloadError`, also where it is nested beyond all bounds."""
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PayloadError(f"{what}: {error}") from error
+
+
 def decode_measurement(element: str, interval: str, raw: bytes) -> Measurement:
     """A measurement from its payload; raises :class:`PayloadError`."""
-    try:
-        p = _measurement.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"measurement of {element}: {error}") from error
+    p = decoded(_measurement, raw, f"measurement of {element}")
     return Measurement(element, interval, from_iso(p.t), round(p.dt * NS), p.v, p.flag, p.cov, p.s)
 
 
 def decode_event(raw: bytes) -> Event:
     """An event from its payload; raises :class:`PayloadError`."""
-    try:
-        p = _event.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"event: {error}") from error
+    p = decoded(_event, raw, "event")
     return Event(
         id=p.id,
         type=p.type,
@@ -352,23 +354,14 @@ def decode_event(raw: bytes) -> Event:
 
 def decode_health(raw: bytes) -> HealthPayload:
     """A service's state; raises :class:`PayloadError`."""
-    try:
-        return _health.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"health: {error}") from error
+    return decoded(_health, raw, "health")
 
 
 def decode_meta(raw: bytes) -> MetaPayload:
     """The station's description; raises :class:`PayloadError`."""
-    try:
-        return _meta.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"meta: {error}") from error
+    return decoded(_meta, raw, "meta")
 
 
 def decode_reading(raw: bytes) -> ReadingPayload:
     """A meter's or a device's reading; raises :class:`PayloadError`."""
-    try:
-        return _reading.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"reading: {error}") from error
+    return decoded(_reading, raw, "reading")

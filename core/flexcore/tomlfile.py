@@ -41,7 +41,8 @@ def parse_toml(text: str, file: str, kind: type[T]) -> T:
         refuse(file, "", "expected TOML that is not nested so deeply")
     try:
         return msgspec.convert(raw, kind, strict=True)
-    except OverflowError:  # a whole number where a float is meant, beyond what one holds
+    except (OverflowError, SystemError):
+        # A whole number where a float is meant, beyond what one holds; in a union msgspec says the second.
         refuse(file, "", "expected numbers up to 1e308")
     except msgspec.ValidationError as error:
         match = _PATH.match(str(error))

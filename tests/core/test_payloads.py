@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexcore import payloads, topics
+from flexcore.loading.payload import decode_load
 from flexcore.model import Event, Measurement, event_id
 
 times = st.integers(min_value=0, max_value=4_000_000_000_000_000).map(lambda us: us * 1000)
@@ -42,7 +43,7 @@ def test_an_event_survives(duration_ns: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"[]", b"{}", b"\xff", b'{"t":"x","dt":1,"v":{}}', b'{"t":1}', b"1" * 5000]
+    "raw", [b"", b"[]", b"{}", b"\xff", b'{"t":"x","dt":1,"v":{}}', b'{"t":1}', b"1" * 5000, b'{"x":' * 5000]
 )
 def test_foreign_bytes_are_refused(raw: bytes) -> None:
     for decode in (
@@ -50,6 +51,8 @@ def test_foreign_bytes_are_refused(raw: bytes) -> None:
         payloads.decode_event,
         payloads.decode_health,
         payloads.decode_meta,
+        payloads.decode_reading,
+        decode_load,
     ):
         with pytest.raises(payloads.PayloadError):
             decode(raw)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from flexcore.payloads import PayloadError
+from flexcore.payloads import decoded
 
 Verdict = Literal["acceptable", "near", "over", "not_judged"]
 Word = Annotated[str, Meta(max_length=40)]
@@ -65,7 +65,4 @@ _decoder = msgspec.json.Decoder(LoadPayload)
 
 def decode_load(raw: bytes) -> LoadPayload:
     """A component's judgement; raises :class:`flexcore.payloads.PayloadError`."""
-    try:
-        return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PayloadError(f"load: {error}") from error
+    return decoded(_decoder, raw, "load")

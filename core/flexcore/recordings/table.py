@@ -184,6 +184,8 @@ def _rate(
         notes.append(f"{count - len(at)} rows are left out in the time column: missing samples")
         return rate, full
     steps = np.diff(stamps)
+    if not steps.size:
+        fail(file, "column 1", "expected at least two rows, or the rate by --rate")
     usual = float(np.median(steps))
     worst = int(np.argmax(np.abs(steps - usual))) if np.isfinite(steps).all() else 0
     expected = f"times in even steps of {usual:g} s" if usual > 0.0 else "times that increase"

@@ -138,6 +138,7 @@ BAD_CABLE = [
     ("cross_section_mm2 = 150", "cross_section_mm2 = 151", "ohm_per_km", "none of 16, 25"),
     ("rated_a = 250", "rated_a = 0", "rated_a", "> 0"),
     ("rated_ambient_c = 15", "rated_ambient_c = 80\nmax_conductor_c = 80", "(file)", "expected TOML"),
+    ("rated_ambient_c = 15", f"rated_ambient_c = {'9' * 400}", "(file)", "expected numbers up to 1e308"),
     ("max_conductor_c = 90", "max_conductor_c = 40", "max_conductor_c", "expected more than rated_ambient_c"),
     ("tau_min = 40", "diameter_mm = 14", "spacing_mm", "together, or neither"),
     ("tau_min = 40", "diameter_mm = 14\nspacing_mm = 13", "spacing_mm", "at least diameter_mm"),

@@ -121,10 +121,11 @@ GOOD = "t,u,i\n" + lines([f"{k / 1000:.3f}" for k in range(COUNT)])
         ),
         ("t,u\n2024-05-46T07:08:09,1\n2024-05-46T07:08:10,1\n", "column 1: expected a time in ISO 8601"),
         ("t,u\n2024-05-06T07:08:09Z,1\n2024-05-06T07:08:10+01:00,1\n", "column 1: expected one time zone"),
+        ("t,u\n0.0,1\n", "column 1: expected at least two rows"),
         (GOOD + "\0", "expected text, got a zero byte"),
         ("a" + ",a" * 5000 + "\n1\n", "expected at most 4096 columns"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_bad_tables_are_one_line_with_file_and_place(tmp_path: Path, text: str, names: str) -> None:
     with pytest.raises(RecordingError) as caught:
