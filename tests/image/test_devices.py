@@ -1,4 +1,7 @@
-"""A chip on an I2C bus of the kernel (its i2c-stub), read by the sandboxed service and told on the bus."""
+"""A gauge on a real SMBus of the machine, read by the sandboxed service and told on the measurement bus.
+
+The emulator's chipset has memories on its SMBus; one of them holds what a gauge's registers would.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,21 @@ from flexcore.payloads import ReadingPayload, decode_reading
 
 DEVICE = """
 [[device]]
-id = "warm"
-name = "Kop trafo"
-driver = "tmp117"
+id = "cell"
+name = "Accu"
+driver = "max17048"
 i2c = "i2c-chip"
+options = { address = 0x50 }
 period_ms = 500
 """
-#: TMP117: device id and configuration (data ready), then a temperature in steps of 7.8125 m degC.
-REGISTERS = {0x0F: 0x0117, 0x01: 0x2220}
+VERSION, VCELL, SOC, CRATE = 0x08, 0x02, 0x04, 0x16
+#: MAX17048: its version, 3.9 V, 80 %, at rest.
+REGISTERS = {VERSION: 0x0012, VCELL: round(3.9 / 78.125e-6), SOC: 80 * 256, CRATE: 0}
 
 
 @pytest.fixture(scope="module")
 def wired(station: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    """A box whose station has a thermometer that is not there yet."""
+    """A box whose station has a gauge that is not there yet."""
     folder: Path = tmp_path_factory.mktemp("wired")
     credentials = {"flexcore.station": station + DEVICE, "flexcore.code": "ABCDEFGHIJ"}
     with guest(folder, credentials=credentials) as running:
@@ -34,14 +39,14 @@ def wired(station: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gu
 
 
 def told(box: Guest) -> ReadingPayload:
-    """What the bus keeps of the thermometer."""
+    """What the bus keeps of the gauge."""
     script = (
         "import paho.mqtt.subscribe as s,sys;print(s.simple(sys.argv[1],qos=1,transport='unix',"
         "hostname='/run/flexcore/broker/mqtt.sock',auth={'username':'reader','password':sys.argv[2]},"
         "port=1).payload.decode())"
     )
     password = "$(cat /data/flexcore/secrets/mqtt/reader)"
-    lines = box.sh(f'python3 -c "{script}" flexcore/v1/wisp2/device/warm {password}').splitlines()
+    lines = box.sh(f'python3 -c "{script}" flexcore/v1/wisp2/device/cell {password}').splitlines()
     return decode_reading(lines[-1].encode())
 
 
@@ -56,27 +61,27 @@ def wait_state(box: Guest, state: str, within_s: float = 120.0) -> ReadingPayloa
 def write(box: Guest, registers: dict[int, int]) -> None:
     """What the chip holds from now on."""
     writes = ";".join(
-        f"bus.writeto_mem(0x48,{at},({value}).to_bytes(2,'big'))" for at, value in registers.items()
+        f"bus.writeto_mem(0x50,{at},({value}).to_bytes(2,'big'))" for at, value in registers.items()
     )
     make = "from flexcore import machine;bus=machine.I2C('i2c-chip',backend=machine.load('linux'))"
     box.sh(f'python3 -c "{make};{writes}"')
 
 
-def test_a_chip_that_comes_is_read_goes_and_comes_back(wired: Guest) -> None:
+def test_a_chip_that_comes_is_read_and_another_in_its_place_is_not(wired: Guest) -> None:
     missing = wait_state(wired, "stale")
     assert missing.reason == "unreachable" and missing.v == {} and missing.t is None
-    wired.sh("modprobe i2c-stub chip_addr=0x48")
-    bus = wired.sh("grep -l 'SMBus stub' /sys/bus/i2c/devices/i2c-*/name | head -1").strip().split("/")[-2]
+    bus = wired.sh("grep -l 'SMBus I801' /sys/bus/i2c/devices/i2c-*/name | head -1").strip().split("/")[-2]
     assert wired.sh(f"stat -c '%G %a' /dev/{bus}").strip() == "flexcore-wires 660"
     wired.sh(f"ln -s {bus} /dev/i2c-chip")
-    write(wired, {**REGISTERS, 0x00: round(63.5 / 7.8125e-3)})
+    write(wired, REGISTERS)
     reading = wait_state(wired, "ok")
-    assert reading.v["temperature_c"] == pytest.approx(63.5, abs=0.01)
-    write(wired, {0x0F: 0x0000})
+    assert reading.v["voltage_v"] == pytest.approx(3.9, abs=1e-3)
+    assert reading.v["charge_percent"] == pytest.approx(80.0)
+    write(wired, {VERSION: 0x1234})
     wired.sh("systemctl restart flexcore-device")  # a running one asks who it is only after a failure
     assert wait_state(wired, "wrong").reason == "other_device"
-    write(wired, {0x0F: 0x0117, 0x00: round(-12.25 / 7.8125e-3) & 0xFFFF})
-    assert wait_state(wired, "ok").v["temperature_c"] == pytest.approx(-12.25, abs=0.01)
+    write(wired, {**REGISTERS, SOC: 20 * 256})
+    assert wait_state(wired, "ok").v["charge_percent"] == pytest.approx(20.0)
 
 
 def test_it_runs_fenced_in_as_its_own_user(wired: Guest) -> None:
@@ -89,5 +94,5 @@ def test_it_runs_fenced_in_as_its_own_user(wired: Guest) -> None:
 
 def test_probe_on_the_box_names_the_chip(wired: Guest) -> None:
     said = wired.sh("flexcore station probe")
-    assert "0x48" in said and "tmp117" in said
+    assert "0x50" in said and "not known" in said, "a gauge at another address than its usual one"
     assert json.loads(wired.sh("flexcore station schema"))["title"] == "station.toml"
