@@ -506,7 +506,7 @@ cdef class Receiver:
         if s.count == 0:
             s.first, s.sync, s.told, s.arrival = asdu.smp_cnt, asdu.sync, asdu.told, arrival
             s.frames, s.flagged = 0, False
-        if s.frames == 0 or s.frame != self._datagrams:
+        if s.frame != self._datagrams:  # a frame is counted in the run that it begins in
             s.frame = self._datagrams
             s.frames += 1
         flags = 0
