@@ -8,8 +8,6 @@ saturated. What cannot be used is counted by reason and dropped; streams of othe
 
 from __future__ import annotations
 
-import select
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -19,6 +17,7 @@ from flexcore.drivers import _sampled_values
 from flexcore.drivers._sampled_values import Receiver
 from flexcore.drivers.cutting import Cutter
 from flexcore.drivers.packetport import PacketPort
+from flexcore.drivers.sources import wait
 from flexcore.drivers.timeline import Place, Timeline
 from flexcore.errors import SettingsError
 from flexcore.model import Block
@@ -191,7 +190,7 @@ class SampledValuesSource:
         if not self._open:
             return []
         fds = [port.fd for port in self._ports]
-        ready = _wait([fd for fd in fds if fd is not None], timeout_s)
+        ready = wait([fd for fd in fds if fd is not None], timeout_s)
         gather_us = self._gather_us
         blocks: list[Block] = []
         for k, fd in enumerate(fds):
@@ -212,17 +211,7 @@ class SampledValuesSource:
 
     def counters(self) -> dict[str, int]:
         """What happened since the start: frames, blocks, ``samples_lost``, ``dropped_REASON``, ..."""
-        names = (
-            "frames",
-            "blocks",
-            "blocks_lost",
-            "blocks_invalid",
-            "samples_lost",
-            "duplicates",
-            "settling",
-        )
-        counts = Counter(dict.fromkeys((*names, "reanchored", "unsynchronised", "saturated"), 0))
-        counts.update({f"dropped_{reason}": 0 for reason in (*REASONS, "kernel")})
+        counts = Counter(dict.fromkeys(_COUNTERS, 0))
         for receiver in self._receivers:
             counts.update(receiver.counters())
         for stream in (s for own in self._streams for s in own):
@@ -291,14 +280,3 @@ class SampledValuesSource:
             for k, element in enumerate(stream.elements)
         }
         return {name: found[name] for name in self._order if name in found}
-
-
-def _wait(fds: Sequence[int], timeout_s: float) -> set[int]:
-    """Which of ``fds`` have something to say."""
-    if not fds:
-        time.sleep(timeout_s)
-        return set()
-    poller = select.poll()
-    for fd in fds:
-        poller.register(fd, select.POLLIN)
-    return {fd for fd, _ in poller.poll(timeout_s * 1000.0)}
