@@ -12,7 +12,7 @@ import pytest
 from flexcore.drivers.sampled_values import REASONS, SampledValuesSource
 from flexcore.drivers.timeline import AGREE
 from flexcore.errors import SettingsError
-from flexcore.model import Block
+from flexcore.model import Block, Samples
 from flexcore.sensors import SAMPLED_RATES_HZ
 from flexcore.station import Station, parse_station
 from support.sampled import INVALID, QUESTIONABLE, TEST, asdu, ethernet, frame, pdu, samples, tlv
@@ -59,7 +59,7 @@ def row(at: int) -> list[int]:
     return [base + 10_000_000 * c for c in range(8)]
 
 
-def expected(first: int, n: int, channels: range, gain: float) -> np.ndarray:
+def expected(first: int, n: int, channels: range, gain: float) -> Samples:
     rows = [[row(at)[c] * gain for at in range(first, first + n)] for c in channels]
     return np.array(rows, np.float64).astype(np.float32)
 

@@ -13,7 +13,7 @@ from flexcore.errors import SettingsError
 from flexcore.simulator.disturbances import Script
 from flexcore.simulator.generator import Generator
 from flexcore.simulator.merging_unit import MergingUnits, hostile
-from flexcore.simulator.samples import Chunk
+from flexcore.simulator.samples import Array, Chunk
 from flexcore.station import Station, parse_station
 from support.sampled import DERIVED, asdu, ethernet, pdu, samples, tlv
 
@@ -46,7 +46,7 @@ def sent(
     return [(due, bytes(f)) for chunk in chunks(of, first, count, seed) for due, f in frames.encode(chunk)]
 
 
-def integers(values: np.ndarray) -> list[int]:
+def integers(values: Array) -> list[int]:
     volts = np.rint(values[:3].astype(np.float64) * 100).astype(int)
     amperes = np.rint(values[3:7].astype(np.float64) * 1000).astype(int)
     neutral = int(np.rint(values[:3].sum().astype(np.float64) * 100))
