@@ -203,7 +203,7 @@ REFUSED = [
     ("asdu", ethernet(pdu([asdu(7, samples(ROW), after=tlv(0x89, b"\0"))]))),
     ("asdu", ethernet(pdu([asdu(7, b"", sv_id=b"X")] * 65))),
     ("appid", ethernet(pdu([asdu(7, samples(ROW))]), appid=0x4001)),
-    ("config", ethernet(pdu([asdu(7, samples(ROW), revision=2)]))),
+    ("revision", ethernet(pdu([asdu(7, samples(ROW), revision=2)]))),
     ("channels", ethernet(pdu([asdu(7, samples(ROW[:7]))]))),
     ("rate", ethernet(pdu([asdu(4800, samples(ROW))]))),
 ]

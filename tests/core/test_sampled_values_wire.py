@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -309,6 +310,32 @@ def test_the_service_publishes_sampled_values(ports: tuple[str, str], broker: Br
     assert len(blocks) == 150
     assert_generated(of, blocks)
     assert {b.source for b in blocks} == {"bb1", "f01", "f02"}
+
+
+def test_the_simulator_sends_from_a_port(ports: tuple[str, str], tmp_path: Path) -> None:
+    near, far = ports
+    of = station(near)
+    (tmp_path / "s.toml").write_text(text(near))
+    command = [sys.executable, "-m", "flexcore.simulator", "--station", str(tmp_path / "s.toml")]
+    environment = {**os.environ, "PYTHONPATH": str(CORE)}
+    source = SampledValuesSource(of)
+    with source:
+        options = ["--interface", far, "--seconds", "3", "--sampled-values", "61869-9"]
+        with subprocess.Popen(
+            [*command, *options], env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            blocks = until(source, lambda blocks: len(blocks) > 90)
+            out, _ = process.communicate(timeout=15)
+        assert source.counters()["dropped_kernel"] == 0
+    assert process.returncode == 0
+    started, stopped = (json.loads(line) for line in out.splitlines())
+    assert (started["channels"], stopped["lost"]) == (10, 0)
+    assert stopped["sent"] == 2 * 2400 * 3
+    assert_generated(of, blocks)
+    command[command.index(far)] = "fcnone"
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert refused.stderr.startswith("--interface: expected an Ethernet port, fcnone: ")
 
 
 def test_a_port_that_is_not_there_is_one_line() -> None:

@@ -101,11 +101,11 @@ cdef enum:
     Q_UNUSABLE = 0x0CC0   # failure, old data; substituted, test: measured by nobody
 
 cdef enum:
-    D_OVERSIZED, D_SHORT, D_MAGIC, D_HEADER, D_SIMULATED, D_BER, D_ASDU, D_APPID, D_CONFIG, D_CHANNELS, D_RATE
+    D_OVERSIZED, D_SHORT, D_MAGIC, D_HEADER, D_SIMULATED, D_BER, D_ASDU, D_APPID, D_REVISION, D_CHANNELS, D_RATE
     DROPS = 11
 
 #: Names of the drop counters, in the order of the checks; kept beside the enumeration.
-REASONS = ("oversized", "short", "magic", "header", "simulated", "ber", "asdu", "appid", "config", "channels",
+REASONS = ("oversized", "short", "magic", "header", "simulated", "ber", "asdu", "appid", "revision", "channels",
            "rate")
 assert len(REASONS) == DROPS and D_RATE == DROPS - 1
 
@@ -462,7 +462,7 @@ cdef class Receiver:
         if appid != s.appid:
             return D_APPID + 1
         if s.revision >= 0 and revision != s.revision:
-            return D_CONFIG + 1
+            return D_REVISION + 1
         if sample_bytes != 8 * s.channels:
             return D_CHANNELS + 1
         found.told = False

@@ -11,8 +11,8 @@ from collections.abc import Collection
 
 from flexcore.errors import FlexcoreError
 
-#: Half a second of ten streams at 4800 frames a second, at the kernel's own accounting of some 1 kB each.
-RECEIVE_BUFFER_BYTES = 32 << 20
+#: Half a second of six streams at 4800 frames a second, at the kernel's own accounting of some 1 kB each.
+RECEIVE_BUFFER_BYTES = 16 << 20
 RETRY_S = 1.0
 
 _SO_RCVBUFFORCE = 33

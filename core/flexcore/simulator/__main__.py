@@ -144,6 +144,26 @@ def _signal(options: argparse.Namespace, station: Station) -> Signal:
     )
 
 
+def _feeds(
+    options: argparse.Namespace, station: Station, target: str, signal: Signal, impairments: Impairments
+) -> list[Feed]:
+    """The station's streams by the lines that they are sent on: datagrams, and Ethernet frames by port."""
+    units = MergingUnits(station, options.sampled_values)
+    transport = _transport(target, station)
+    feeds = []
+    if any(isinstance(element.sensor, AtolleSensor) for element in station.elements):
+        encoder = Encoder(station, signal.peaks, options.format)
+        feeds.append(Feed(encoder, Line(transport, impairments)))
+    for interface in units.interfaces:
+        port: Transport
+        if isinstance(transport, Cable):
+            port = CableFrames(transport)
+        else:
+            port = EthernetPort(options.interface or interface)
+        feeds.append(Feed(units.on(interface), Line(port, impairments, hostile_frame)))
+    return feeds
+
+
 def _tell(notice: Notice) -> None:
     print(json.dumps({"event": notice.event, **notice.about}), flush=True)
 
@@ -152,7 +172,6 @@ def _run(options: argparse.Namespace) -> None:
     station = read_station(files.find("stations", options.station))
     target = options.target or f"127.0.0.1:{station.acquire.port}"
     signal = _signal(options, station)
-    units = MergingUnits(station, options.sampled_values)
     impairments = Impairments(options.loss, options.duplicate, options.reorder, options.hostile, options.seed)
     stopping = threading.Event()
 
@@ -161,20 +180,8 @@ def _run(options: argparse.Namespace) -> None:
 
     signals.signal(signals.SIGTERM, stop)
     signals.signal(signals.SIGINT, stop)
-    feeds: list[Feed] = []
+    feeds = _feeds(options, station, target, signal, impairments)
     try:
-        transport = _transport(target, station)
-        udp = any(isinstance(element.sensor, AtolleSensor) for element in station.elements)
-        if udp:
-            encoder = Encoder(station, signal.peaks, options.format)
-            feeds.append(Feed(encoder, Line(transport, impairments)))
-        for interface in units.interfaces:
-            port: Transport = (
-                CableFrames(transport)
-                if isinstance(transport, Cable)
-                else EthernetPort(options.interface or interface)
-            )
-            feeds.append(Feed(units.on(interface), Line(port, impairments, hostile_frame)))
         player = Player(signal, feeds, station.acquire.rate_hz, _tell)
         start = player.start()
         about: dict[str, object] = {
