@@ -332,7 +332,7 @@ def test_the_simulator_sends_from_a_port(ports: tuple[str, str], tmp_path: Path)
     assert (started["channels"], stopped["lost"]) == (10, 0)
     assert stopped["sent"] == 2 * 2400 * 3
     assert_generated(of, blocks)
-    command[command.index(far)] = "fcnone"
+    command += ["--interface", "fcnone"]
     refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert refused.stderr.startswith("--interface: expected an Ethernet port, fcnone: ")
