@@ -18,6 +18,7 @@ from flexcore.devices import MAX_DEVICES, DeviceSettings, check_device
 from flexcore.meters import MAX_METERS, MeterSettings, check_lines, check_meter
 from flexcore.naming import Identifier
 from flexcore.quantities import SIGNALS, Voltages, declared_v, lines_of
+from flexcore.sensors import Sensor, check_sensors, name_drivers
 from flexcore.tomlfile import parse_toml, read_toml_text, refuse
 
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
@@ -36,13 +37,6 @@ class StationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: Identifier
     name: Name
     nominal_frequency_hz: Literal[50, 60] = 50
-
-
-class Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which device measures an element: a driver's name and that driver's stream number."""
-
-    stream: Annotated[int, Meta(ge=1, le=0xFFFFFFFF, description="stream number in the device's frames")]
-    driver: Literal["atolle"] = "atolle"
 
 
 class Busbar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -219,7 +213,7 @@ def parse_station(text: str, file: str = "station.toml") -> Station:
     Raises:
         SettingsError: with the file, the key and what was expected.
     """
-    station = parse_toml(text, file, Station)
+    station = parse_toml(text, file, Station, name_drivers)
     _check_references(station, file)
     return station
 
@@ -227,15 +221,12 @@ def parse_station(text: str, file: str = "station.toml") -> Station:
 def _check_references(station: Station, file: str) -> None:
     """Rules that span keys: ids and streams are used once, fields hang on a busbar that exists."""
     ids: dict[str, str] = {}
-    streams: dict[int, str] = {}
     keys = [f"busbar[{n}]" for n in range(len(station.busbar))]
     keys += [f"field[{n}]" for n in range(len(station.field))]
     for key, element in zip(keys, station.elements, strict=True):
         _claim(ids, element.id, key, file)
-        stream = element.sensor.stream
-        other = streams.setdefault(stream, key)
-        if other != key:
-            refuse(file, f"{key}.sensor.stream", f"expected a stream used once, {stream} is also {other}")
+    sensors = [(key, e.sensor, e.channels) for key, e in zip(keys, station.elements, strict=True)]
+    check_sensors(sensors, station.acquire.rate_hz, file)
     busbars = {b.id for b in station.busbar}
     for n, field in enumerate(station.field):
         if field.busbar not in busbars:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -25,8 +25,12 @@ def refuse(file: str, key: str, expectation: str) -> NoReturn:
     raise SettingsError(" ".join(f"{file}: {key or '(file)'}: {expectation}".split()))
 
 
-def parse_toml(text: str, file: str, kind: type[T]) -> T:
+def parse_toml(
+    text: str, file: str, kind: type[T], prepare: Callable[[dict[str, Any]], None] | None = None
+) -> T:
     """TOML ``text`` as ``kind``, a :class:`msgspec.Struct` or a union of tagged ones; errors name ``file``.
+
+    ``prepare`` may fill in what the text leaves out, before it is typed.
 
     Raises:
         SettingsError: not TOML, or not of that structure.
@@ -39,6 +43,8 @@ def parse_toml(text: str, file: str, kind: type[T]) -> T:
         refuse(file, "", "expected numbers of at most 4300 digits")
     except RecursionError:
         refuse(file, "", "expected TOML that is not nested so deeply")
+    if prepare is not None:
+        prepare(raw)
     try:
         return msgspec.convert(raw, kind, strict=True)
     except (OverflowError, SystemError):

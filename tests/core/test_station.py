@@ -6,6 +6,7 @@ import pytest
 
 from flexcore.cli import main
 from flexcore.errors import SettingsError
+from flexcore.sensors import SampledValuesSensor
 from flexcore.station import MAX_FILE_BYTES, parse_station, read_station
 
 GOOD = """
@@ -188,3 +189,95 @@ def test_the_command_says_what_it_read(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text(GOOD, encoding="utf-8")
     assert main(["station", "check", str(file)]) == 0
     assert "1 busbar(s), 1 field(s), 7 channels at 20000 Hz" in capsys.readouterr().out
+
+
+SAMPLED = """
+[station]
+id = "msr-1"
+name = "Station 1"
+
+[acquire]
+rate_hz = 4800
+
+[[busbar]]
+id = "bb1"
+name = "Rail 1"
+nominal_v = 10000
+sensor = { driver = "sampled_values", interface = "eth1", sv_id = "MU01", destination = "01-0C-CD-04-00-01" }
+
+[[field]]
+id = "f01"
+name = "Kabel 1"
+busbar = "bb1"
+neutral = true
+sensor = { driver = "sampled_values", interface = "eth1", sv_id = "MU01", destination = "01-0C-CD-04-00-01", channels = "currents" }
+
+[[field]]
+id = "f02"
+name = "Kabel 2"
+busbar = "bb1"
+sensor = { driver = "sampled_values", interface = "eth1", sv_id = "MU02", appid = 0x4001, dataset = "I3U0" }
+
+[[field]]
+id = "f03"
+name = "Kabel 3"
+busbar = "bb1"
+sensor = { stream = 3 }
+"""  # noqa: E501 - an inline table is one line
+
+
+def test_elements_share_a_stream_of_sampled_values() -> None:
+    station = parse_station(SAMPLED)
+    busbar, first, second, third = (e.sensor for e in station.elements)
+    assert isinstance(busbar, SampledValuesSensor)
+    assert isinstance(second, SampledValuesSensor)
+    assert busbar.group == bytes.fromhex("010ccd040001")
+    assert (busbar.currents, busbar.voltages, busbar.appid) == (4, 4, 0x4000)
+    assert (second.currents, second.voltages, second.group) == (3, 0, None)
+    assert [s.driver for s in (busbar, first, second, third)] == ["sampled_values"] * 3 + ["atolle"]
+
+
+MU02 = 'sv_id = "MU02", appid = 0x4001, dataset = "I3U0"'
+BAD_SAMPLED = [
+    ("rate_hz = 4800", "rate_hz = 20000", "acquire.rate_hz", "4000, 4800, 5760, 12800, 14400, 15360"),
+    (MU02, MU02 + ", stream = 4", "field[1].sensor", "unknown field stream"),
+    ("stream = 3", 'stream = 3, sv_id = "MU03"', "field[2].sensor", "unknown field sv_id"),
+    ("stream = 3", 'driver = "sampled_values"', "field[2].sensor", "interface"),
+    (MU02, 'sv_id = ""', "field[1].sensor.sv_id", "matching"),
+    (MU02, 'sv_id = "Ü"', "field[1].sensor.sv_id", "matching"),
+    (MU02, 'sv_id = "MU02", appid = 0x3fff', "field[1].sensor.appid", ">= 16384"),
+    (MU02, 'sv_id = "MU02", appid = 0x8000', "field[1].sensor.appid", "<= 32767"),
+    (MU02, 'sv_id = "MU02", dataset = "U4I4"', "field[1].sensor.dataset", "matching"),
+    (MU02, 'sv_id = "MU02", dataset = "I2U4"', "field[1].sensor.dataset", "3 currents or more, got I2U4"),
+    (MU02, 'sv_id = "MU02", dataset = "I24U4"', "field[1].sensor.dataset", "1 to 24 channels, got I24U4"),
+    (MU02, 'sv_id = "MU02", channels = "voltages"', "field[1].sensor.channels", "expected currents of such"),
+    (MU02, 'sv_id = "MU02", channels = "power"', "field[1].sensor.channels", "'power'"),
+    (MU02, 'sv_id = "MU02", destination = "01-0C-CD-01-00-00"', "field[1].sensor.destination", "matching"),
+    (
+        MU02,
+        'sv_id = "MU01"',
+        "field[1].sensor.sv_id",
+        "currents of a stream used once, those of MU01 are also",
+    ),
+    (
+        'channels = "currents"',
+        "appid = 0x4001",
+        "field[0].sensor.appid",
+        "expected that of the same stream at busbar[0], 16384",
+    ),
+    ('"eth1", sv_id = "MU02"', '"../eth1", sv_id = "MU02"', "field[1].sensor.interface", "matching"),
+    ("sensor = { stream = 3 }", "sensor = 3", "field[2].sensor", "expected object"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "expected"), BAD_SAMPLED, ids=lambda text: text[:32])
+def test_a_bad_stream_of_sampled_values_is_refused_in_one_line(
+    old: str, new: str, key: str, expected: str
+) -> None:
+    assert old in SAMPLED
+    with pytest.raises(SettingsError) as caught:
+        parse_station(SAMPLED.replace(old, new, 1))
+    said = str(caught.value)
+    assert f"station.toml: {key}: " in said
+    assert expected in said
+    assert "\n" not in said

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flexcore.simulator.transports import SENSORS_IP, Cable, ethernet
+from flexcore.errors import SettingsError
+from flexcore.simulator.transports import SENSORS_IP, Cable, CableFrames, EthernetPort, ethernet
 
 
 class Emulator:
@@ -78,6 +79,24 @@ def test_datagrams_arrive_whole_and_in_order(emulator: Emulator, tmp_path: Path)
         assert cable.send(datagram)
     assert [frame[42:] for frame in emulator.frames(cable, len(sent))] == sent
     cable.close()
+
+
+def test_whole_frames_go_between_datagrams_as_they_are(emulator: Emulator, tmp_path: Path) -> None:
+    cable = Cable(tmp_path / "cable", 20500)
+    raw = CableFrames(cable)
+    sampled = bytes.fromhex("010ccd040000 020000000001 88ba 4000 0008 0000 0000")
+    assert cable.send(b"datagram") and raw.send(sampled) and raw.send(memoryview(sampled + bytes(50)))
+    first, second, third = emulator.frames(cable, 3)
+    assert first[42:] == b"datagram"
+    assert (second, third) == (sampled, sampled + bytes(50))
+    raw.flush()
+    raw.close()
+    assert not raw.send(sampled), "nobody is there any more"
+
+
+def test_a_port_that_is_not_there_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^--interface: expected an Ethernet port, fcnone: "):
+        EthernetPort("fcnone")
 
 
 def test_what_the_box_says_holds_nothing_up(emulator: Emulator, tmp_path: Path) -> None:

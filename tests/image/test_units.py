@@ -33,6 +33,16 @@ def test_each_service_has_its_own_user(box: Guest) -> None:
     assert len(set(users.values())) == len(users)
 
 
+def test_acquire_may_see_frames_and_no_other_service_may(box: Guest) -> None:
+    for unit in (unit for unit in RUNNING if unit.startswith("flexcore-")):
+        status = box.sh(f"cat /proc/{box.prop(unit, 'MainPID')}/status")
+        sets = {
+            name: int(value, 16) for name, value in re.findall(r"^Cap(\w+):\t(\w+)$", status, re.MULTILINE)
+        }
+        cap_net_raw = 1 << 13 if unit == "flexcore-acquire" else 0
+        assert (sets["Eff"], sets["Bnd"], sets["Amb"]) == (cap_net_raw,) * 3, unit
+
+
 def test_secrets_are_for_root(box: Guest) -> None:
     listed = box.sh("find /data/flexcore/secrets -type f -printf '%p %U %m\\n'").splitlines()
     assert len(listed) >= 7

@@ -47,10 +47,11 @@ def test_every_alarm_that_a_service_raises_has_a_sentence() -> None:
 
 
 def test_every_reason_for_dropping_a_frame_has_words() -> None:
-    source = (CORE / "drivers/_atolle.pyx").read_text(encoding="utf-8")
-    reasons = re.search(r"^REASONS = \((.*?)\)", source, re.DOTALL | re.MULTILINE)
-    assert reasons
-    assert set(re.findall(r'"(\w+)"', reasons[1])) <= set(words.DROP)
+    for file in ("drivers/_atolle.pyx", "drivers/_sampled_values.pyx", "drivers/sampled_values.py"):
+        source = (CORE / file).read_text(encoding="utf-8")
+        reasons = re.search(r"^REASONS = \((.*?)\)", source, re.DOTALL | re.MULTILINE)
+        assert reasons
+        assert set(re.findall(r'"(\w+)"', reasons[1])) <= set(words.DROP)
 
 
 def test_every_flag_has_a_word() -> None:

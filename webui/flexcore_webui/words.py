@@ -119,7 +119,8 @@ ALARM = {
     "store_reset": _("The store was damaged; it was set aside and a new one has begun."),
 }
 
-#: Why ``acquire`` could not use a frame (flexcore.drivers.atolle.REASONS, and the kernel's own).
+#: Why ``acquire`` could not use a frame (REASONS of flexcore.drivers.atolle and of sampled_values, and the
+#: kernel's own).
 DROP = {
     "oversized": _("too long"),
     "short": _("too short"),
@@ -138,6 +139,11 @@ DROP = {
     "filled": _("filled up by the sensor"),
     "time": _("impossible time"),
     "late": _("too late"),
+    "simulated": _("of a test set"),
+    "ber": _("not written as the standard says"),
+    "asdu": _("incomplete or contradictory"),
+    "appid": _("another APPID"),
+    "revision": _("another configuration (confRev)"),
     "kernel": _("too many at once"),
 }
 

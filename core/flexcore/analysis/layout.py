@@ -19,7 +19,8 @@ from flexcore.quantities import Voltages
 from flexcore.recordings import Recording
 from flexcore.recordings.channelmap import ChannelMap, MappedElement, find_rows
 from flexcore.recordings.recording import Values
-from flexcore.station import AcquireSettings, Busbar, Field, Sensor, Station, StationSettings
+from flexcore.sensors import AtolleSensor
+from flexcore.station import AcquireSettings, Busbar, Field, Station, StationSettings
 
 _VOLTAGES = ("u_l1", "u_l2", "u_l3")
 _CURRENTS = ("i_l1", "i_l2", "i_l3")
@@ -190,7 +191,7 @@ def _layout(
         name = (element.name or element.id)[:80]
         channels = sources[element.id]
         if element.busbar is not None:
-            fields.append(Field(element.id, name, element.busbar, Sensor(n + 1), "i_n" in channels))
+            fields.append(Field(element.id, name, element.busbar, AtolleSensor(n + 1), "i_n" in channels))
             continue
         nominal_v = options.nominal_v
         if nominal_v is None:
@@ -207,7 +208,7 @@ def _layout(
                 "estimated as the usual level nearest to what is there",
             )
         recorded: Voltages = "phase_to_phase" if element.id in between else "phase_to_earth"
-        busbars.append(Busbar(element.id, name, nominal_v, Sensor(n + 1), options.voltages or recorded))
+        busbars.append(Busbar(element.id, name, nominal_v, AtolleSensor(n + 1), options.voltages or recorded))
     station = Station(
         StationSettings("recording", (recording.title or recording.source)[:80] or "recording", nominal_hz),
         tuple(busbars),

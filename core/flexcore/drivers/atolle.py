@@ -17,6 +17,7 @@ from flexcore.drivers import description
 from flexcore.drivers._atolle import REASONS, Receiver
 from flexcore.errors import FlexcoreError, FrameError
 from flexcore.model import Block
+from flexcore.sensors import AtolleSensor
 from flexcore.station import Station
 
 #: Half a second of 64 fields' datagrams, at the kernel's own accounting of some 2.3 kB each.
@@ -48,13 +49,17 @@ class AtolleSource:
     """
 
     def __init__(self, station: Station) -> None:
-        self._elements = tuple(e for e in station.elements if e.sensor.driver == "atolle")
+        self._elements = tuple(e for e in station.elements if isinstance(e.sensor, AtolleSensor))
         self._settings = station.acquire
         self._block_ns = station.acquire.block_ms * 1_000_000
         self._gather_us = min(station.acquire.block_ms * 1000 // GATHERS_PER_BLOCK, 20_000)
         self._rate_hz = float(station.acquire.rate_hz)
         self._receiver = Receiver(
-            [(e.sensor.stream, len(e.channels)) for e in self._elements],
+            [
+                (e.sensor.stream, len(e.channels))
+                for e in self._elements
+                if isinstance(e.sensor, AtolleSensor)
+            ],
             station.acquire.rate_hz * station.acquire.block_ms // 1000,
             station.acquire.rate_hz,
             self._describe,
@@ -85,6 +90,10 @@ class AtolleSource:
     def refusal(self) -> str:
         """Why the last refused description was refused; empty when none was."""
         return self._refusal
+
+    def filenos(self) -> list[int]:
+        """What to wait on."""
+        return [] if self._socket is None else [self._socket.fileno()]
 
     def receive(self, timeout_s: float) -> list[Block]:
         """Wait for datagrams at most ``timeout_s``; the blocks that they completed, per element in order."""

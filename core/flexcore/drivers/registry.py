@@ -100,15 +100,21 @@ def names() -> list[str]:
     return sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
-def find(name: str) -> Driver:
-    """The driver of that name; raises :class:`SettingsError` where there is none such, or two."""
+def load(name: str) -> Any:
+    """What is registered as the driver ``name``; raises :class:`SettingsError` where there is none such, or
+    two, or one that cannot be loaded."""
     found = entry_points(group=GROUP, name=name)
     if len({entry.value for entry in found}) != 1:
         raise SettingsError(f"driver {name!r}: expected one of {', '.join(names()) or '(none installed)'}")
     try:
-        made = next(iter(found)).load()
+        return next(iter(found)).load()
     except (ImportError, AttributeError) as error:
         raise SettingsError(f"driver {name!r}: expected one that can be loaded: {error}") from error
+
+
+def find(name: str) -> Driver:
+    """The driver of that name; raises :class:`SettingsError` where there is none that is read."""
+    made = load(name)
     if not callable(getattr(made, "read", None)):
         raise SettingsError(f"driver {name!r}: expected one that is read")
     return describe(name, made)

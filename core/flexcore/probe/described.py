@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flexcore.drivers.atolle import AtolleSource, SensorPortError
+from flexcore.drivers.atolle import SensorPortError
 from flexcore.drivers.device import Device
 from flexcore.drivers.errors import ReadError
 from flexcore.drivers.modbus.meter import Meter
 from flexcore.drivers.modbus.profile import read_profile
+from flexcore.drivers.packetport import PacketPortError
 from flexcore.drivers.registry import find_for
+from flexcore.drivers.sources import StationSources
 from flexcore.machine import Backend
 from flexcore.probe.finding import Finding, values_in_words
 from flexcore.services._metering import wire_of
@@ -64,26 +66,30 @@ def probe_meters(station: Station, profiles: Path) -> list[Finding]:
 
 def probe_streams(station: Station, listen_s: float) -> list[Finding]:
     """Which of the sensors that send samples are heard within ``listen_s``."""
-    source = AtolleSource(station)
-    where = f"udp {station.acquire.port}"
+    source = StationSources(station)
+    where = {element.id: element.sensor.driver for element in station.elements}
     until_s = time.monotonic() + listen_s
     try:
         with source:
             while time.monotonic() < until_s:
                 source.receive(0.2)
             frames, counters = source.frames_by_element(), source.counters()
-    except SensorPortError as error:
-        return [Finding(where, "the port", "trouble", f"{error.message}; the running box has it?")]
+    except (SensorPortError, PacketPortError) as error:
+        return [Finding("streams", "the port", "trouble", f"{error.message}; the running box has it?")]
     findings = []
     for element, heard in frames.items():
         if heard:
-            findings.append(Finding(where, element, "ok", f"{heard} frames in {listen_s:g} s"))
+            findings.append(Finding(where[element], element, "ok", f"{heard} frames in {listen_s:g} s"))
         else:
-            findings.append(Finding(where, element, "trouble", f"silent: nothing good in {listen_s:g} s"))
+            findings.append(
+                Finding(where[element], element, "trouble", f"silent: nothing good in {listen_s:g} s")
+            )
     dropped = {
         name.removeprefix("dropped_"): n for name, n in counters.items() if name.startswith("dropped_") and n
     }
     if dropped:
         said = ", ".join(f"{reason} {n}" for reason, n in dropped.items())
-        findings.append(Finding(where, "other datagrams", "found", f"{said}; {source.refusal}".rstrip("; ")))
+        findings.append(
+            Finding("streams", "other datagrams", "found", f"{said}; {source.refusal}".rstrip("; "))
+        )
     return findings

@@ -1,4 +1,4 @@
-"""``flexcore-acquire``: the sensors' frames become blocks on the sample bus.
+"""``flexcore-acquire``: the sensors' frames become blocks on the sample bus, whichever drivers they need.
 
 Its alarms: ``frames_dropped`` (datagrams that could not be used, by reason), ``stream_silent`` (elements that
 send nothing good), ``samples_lost`` (blocks that did not come whole), ``samples_saturated`` and
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flexcore.buses.zeromq import BlockPublisher, high_water_mark
-from flexcore.drivers.atolle import REASONS, AtolleSource
+from flexcore.drivers.sources import StationSources
 from flexcore.services.health import Alarms
 from flexcore.services.service import Service, run
 
@@ -26,6 +26,7 @@ SILENT_S = 2.0
 #: Reasons that a start or a pause of a sensor brings along for a moment: they alarm when they go on.
 _PASSING = ("config", "time")
 _PASSING_TICKS = 3
+_DROPPED = "dropped_"
 
 
 @dataclass(slots=True)
@@ -78,8 +79,10 @@ class Watch:
             self.alarms.clear_alarm("time_unsynchronised")
 
     def _drops(self, now_s: float, growth: dict[str, int], hint: str) -> None:
-        for reason in (*REASONS, "kernel"):
-            n = growth.get(f"dropped_{reason}", 0)
+        for name, n in growth.items():
+            if not name.startswith(_DROPPED):
+                continue
+            reason = name.removeprefix(_DROPPED)
             ticks = self._grown[reason] = self._grown.get(reason, 0) + 1 if n else 0
             if n and (reason not in _PASSING or ticks >= _PASSING_TICKS):
                 _, before = self._dropped.get(reason, (0.0, 0))
@@ -118,7 +121,7 @@ class Watch:
 
 def body(service: Service) -> None:
     """Receive, publish, watch, until the service is to stop."""
-    source = AtolleSource(service.station)
+    source = StationSources(service.station)
     waiting = high_water_mark(service.station.block_bytes)
     with BlockPublisher(service.paths.sample_bus, waiting) as bus, source:
         service.ready()

@@ -19,13 +19,16 @@ from types import FrameType
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from flexcore.errors import FlexcoreError, SettingsError
+from flexcore.sensors import AtolleSensor
 from flexcore.simulator import disturbances, files
 from flexcore.simulator.encoder import FORMATS, Encoder
 from flexcore.simulator.generator import Generator
 from flexcore.simulator.line import Impairments, Line
-from flexcore.simulator.player import Player
+from flexcore.simulator.merging_unit import FORMS, MergingUnits
+from flexcore.simulator.merging_unit import hostile as hostile_frame
+from flexcore.simulator.player import Feed, Player
 from flexcore.simulator.samples import Notice, Signal
-from flexcore.simulator.transports import Cable, Transport, Udp
+from flexcore.simulator.transports import Cable, CableFrames, EthernetPort, Transport, Udp
 from flexcore.station import Station, read_station
 
 NS = 1_000_000_000
@@ -62,7 +65,7 @@ TARGET_HELP = (
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m flexcore.simulator",
-        description="A virtual station: sends the sensors' UDP frames, in real time.",
+        description="A virtual station: sends the sensors' frames, over UDP or Ethernet, in real time.",
     )
     stations = ", ".join(files.shipped("stations"))
     parser.add_argument("--station", required=True, help=f"station file, or one of: {stations}")
@@ -70,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=_positive, help="end after this time")
     parser.add_argument("--seed", type=int, default=1, help="same seed and start, same samples")
     parser.add_argument("--format", choices=sorted(FORMATS), default="int24")
+    sampled = parser.add_argument_group("sampled values (IEC 61850-9-2)")
+    sampled.add_argument("--interface", help="send all of them here, not where the station file says")
+    sampled.add_argument(
+        "--sampled-values", choices=FORMS, help="default: 9-2LE at 80 or 256 samples a cycle"
+    )
     generated = parser.add_argument_group("generated signals")
     generated.add_argument("--dip-every", type=_positive, metavar="SECONDS", help="a dip every so often")
     generated.add_argument(
@@ -136,6 +144,26 @@ def _signal(options: argparse.Namespace, station: Station) -> Signal:
     )
 
 
+def _feeds(
+    options: argparse.Namespace, station: Station, target: str, signal: Signal, impairments: Impairments
+) -> list[Feed]:
+    """The station's streams by the lines that they are sent on: datagrams, and Ethernet frames by port."""
+    units = MergingUnits(station, options.sampled_values)
+    transport = _transport(target, station)
+    feeds = []
+    if any(isinstance(element.sensor, AtolleSensor) for element in station.elements):
+        encoder = Encoder(station, signal.peaks, options.format)
+        feeds.append(Feed(encoder, Line(transport, impairments)))
+    for interface in units.interfaces:
+        port: Transport
+        if isinstance(transport, Cable):
+            port = CableFrames(transport)
+        else:
+            port = EthernetPort(options.interface or interface)
+        feeds.append(Feed(units.on(interface), Line(port, impairments, hostile_frame)))
+    return feeds
+
+
 def _tell(notice: Notice) -> None:
     print(json.dumps({"event": notice.event, **notice.about}), flush=True)
 
@@ -144,7 +172,6 @@ def _run(options: argparse.Namespace) -> None:
     station = read_station(files.find("stations", options.station))
     target = options.target or f"127.0.0.1:{station.acquire.port}"
     signal = _signal(options, station)
-    encoder = Encoder(station, signal.peaks, options.format)
     impairments = Impairments(options.loss, options.duplicate, options.reorder, options.hostile, options.seed)
     stopping = threading.Event()
 
@@ -153,9 +180,9 @@ def _run(options: argparse.Namespace) -> None:
 
     signals.signal(signals.SIGTERM, stop)
     signals.signal(signals.SIGINT, stop)
-    line = Line(_transport(target, station), impairments)
+    feeds = _feeds(options, station, target, signal, impairments)
     try:
-        player = Player(signal, encoder, line, station.acquire.rate_hz, _tell)
+        player = Player(signal, feeds, station.acquire.rate_hz, _tell)
         start = player.start()
         about: dict[str, object] = {
             "start_ns": start * NS // station.acquire.rate_hz,
@@ -168,11 +195,12 @@ def _run(options: argparse.Namespace) -> None:
         _tell(Notice("started", about))
         played = player.play(start, stopping, options.seconds)
     finally:
-        line.close()
+        for feed in feeds:
+            feed.line.close()
     counts: dict[str, object] = {
-        "sent": line.sent,
-        "lost": line.lost,
-        "hostile": line.hostile,
+        "sent": sum(feed.line.sent for feed in feeds),
+        "lost": sum(feed.line.lost for feed in feeds),
+        "hostile": sum(feed.line.hostile for feed in feeds),
         "chunks": played.chunks,
         "skipped": played.skipped,
     }

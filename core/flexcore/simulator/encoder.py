@@ -10,6 +10,7 @@ import numpy.typing as npt
 from flexcore.drivers import description, frame
 from flexcore.drivers.description import ChannelDescription, Description
 from flexcore.errors import SettingsError
+from flexcore.sensors import AtolleSensor
 from flexcore.simulator.samples import Array, Chunk
 from flexcore.station import Busbar, Field, Station
 
@@ -70,7 +71,7 @@ class _Group:
 
 
 class Encoder:
-    """Frames of every element of ``station``; ``peaks`` says what each channel must be able to carry."""
+    """Frames of every ``atolle`` of ``station``; ``peaks`` says what each channel must be able to carry."""
 
     def __init__(self, station: Station, peaks: Array, form: str) -> None:
         rate_hz = station.acquire.rate_hz
@@ -93,12 +94,15 @@ class Encoder:
         for element in station.elements:
             own = list(range(row, row + len(element.channels)))
             row += len(own)
-            json = description.encode(_describe(element, [gains[n] for n in own]))
-            self._descriptions.append(frame.encode_description(element.sensor.stream, json))
+            sensor = element.sensor
+            if not isinstance(sensor, AtolleSensor):
+                continue
+            json = description.encode(_describe(element, sensor, [gains[n] for n in own]))
+            self._descriptions.append(frame.encode_description(sensor.stream, json))
             hashes.append(zlib.crc32(json))
             rows, streams, configs = by_width.setdefault(len(own), ([], [], []))
             rows.append(own)
-            streams.append(element.sensor.stream)
+            streams.append(sensor.stream)
             configs.append(hashes[-1])
         longest = max(1, int(rate_hz * FRAME_S))
         self._groups = []
@@ -138,10 +142,10 @@ class Encoder:
         return due
 
 
-def _describe(element: Busbar | Field, gains: list[float]) -> Description:
+def _describe(element: Busbar | Field, sensor: AtolleSensor, gains: list[float]) -> Description:
     unit = "V" if isinstance(element, Busbar) else "A"
     channels = tuple(
         ChannelDescription(name, "V" if unit == "V" else "A", gain)
         for name, gain in zip(element.channels, gains, strict=True)
     )
-    return Description(channels, element.id, "Flexcore virtual station", f"{element.sensor.stream:08d}")
+    return Description(channels, element.id, "Flexcore virtual station", f"{sensor.stream:08d}")

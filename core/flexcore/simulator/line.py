@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from flexcore.drivers import frame
 from flexcore.simulator.transports import Datagram, Transport
 
+Attack = Callable[[bytes, random.Random], bytes]
+
 
 @dataclass(frozen=True, slots=True)
 class Impairments:
@@ -27,13 +29,14 @@ class Impairments:
 
 
 class Line:
-    """Sends datagrams over ``transport``, impaired."""
+    """Sends datagrams over ``transport``, impaired; ``attack`` makes hostile ones of good ones."""
 
     #: Frames after which one that is overtaken arrives.
     OVERTAKEN_BY = 40
 
-    def __init__(self, transport: Transport, impairments: Impairments) -> None:
+    def __init__(self, transport: Transport, impairments: Impairments, attack: Attack | None = None) -> None:
         self._transport = transport
+        self._attack = attack or hostile
         self._impairments = impairments
         self._random = random.Random(impairments.seed)  # noqa: S311 - noise, not a secret
         self._held: list[tuple[int, bytes]] = []
@@ -66,7 +69,7 @@ class Line:
         while self._owed >= 1.0 and datagrams:
             self._owed -= 1.0
             self.hostile += 1
-            self._put(hostile(bytes(self._random.choice(datagrams)), self._random))
+            self._put(self._attack(bytes(self._random.choice(datagrams)), self._random))
         self._transport.flush()
 
     def _impair(self, datagram: Datagram) -> None:
@@ -100,7 +103,7 @@ def _stream(good: bytes) -> int:
     return int.from_bytes(good[offset : offset + size], "little")
 
 
-_ATTACKS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+_ATTACKS: tuple[Attack, ...] = (
     lambda good, r: r.randbytes(r.randrange(1, 1400)),
     lambda good, r: good[: r.randrange(len(good))],
     lambda good, r: good + bytes(1450 - len(good) if len(good) < 1450 else 1),

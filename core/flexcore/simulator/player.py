@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from flexcore.simulator.encoder import CHUNKS_PER_S, Encoder
+from flexcore.simulator.encoder import CHUNKS_PER_S
 from flexcore.simulator.line import Line
 from flexcore.simulator.samples import Chunk, Notice, Signal
 from flexcore.simulator.transports import Datagram
@@ -27,20 +28,40 @@ class Played:
     skipped: int
 
 
+class Encodes(Protocol):
+    """Makes datagrams, or frames, of chunks."""
+
+    @property
+    def descriptions(self) -> list[bytes]:
+        """What is to be said once a second."""
+        ...
+
+    def encode(self, chunk: Chunk) -> list[tuple[int, memoryview]]:
+        """Datagrams of a chunk with the grid index after their last sample, in that order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Some of the station's streams, and the line that they are sent on."""
+
+    encoder: Encodes
+    line: Line
+
+
 class Player:
-    """Sends ``signal`` through ``line``; ``tell`` gets what a watcher may want to know, when it happens."""
+    """Sends ``signal`` through ``feeds``; ``tell`` gets what a watcher may want to know, when it happens."""
 
     def __init__(
         self,
         signal: Signal,
-        encoder: Encoder,
-        line: Line,
+        feeds: Sequence[Feed],
         rate_hz: int,
         tell: Callable[[Notice], None],
     ) -> None:
         self._signal = signal
-        self._encoder = encoder
-        self._line = line
+        self._feeds = tuple(feeds)
+        self._chunk = rate_hz // CHUNKS_PER_S
         self._rate_hz = rate_hz
         self._tell = tell
         # UTC by the monotonic clock: a step of the wall clock does not tear the time line
@@ -55,12 +76,12 @@ class Player:
 
     def start(self) -> int:
         """The next grid index at which a chunk can begin."""
-        chunk = self._encoder.chunk
+        chunk = self._chunk
         return (self._now() // chunk + 2) * chunk
 
     def play(self, start: int, stopping: threading.Event, seconds: float | None = None) -> Played:
         """Play from grid index ``start`` until the signal ends, ``stopping`` is set or ``seconds`` passed."""
-        chunk = self._encoder.chunk
+        chunk = self._chunk
         end = None if seconds is None else start + round(seconds * CHUNKS_PER_S) * chunk
         played = skipped = 0
         for item in self._signal.chunks(start, chunk):
@@ -77,21 +98,29 @@ class Player:
         return Played(played, skipped)
 
     def _send(self, item: Chunk, stopping: threading.Event) -> None:
-        due = self._encoder.encode(item)
+        due = [
+            (index, k, datagram)
+            for k, feed in enumerate(self._feeds)
+            for index, datagram in feed.encoder.encode(item)
+        ]
+        if len(self._feeds) > 1:
+            due.sort(key=lambda one: one[0])
         at = 0
         while at < len(due):
             wait_s = (due[at][0] - self._now()) / self._rate_hz
             if wait_s > 0.0 and stopping.wait(max(wait_s, TICK_S)):
                 return
-            ready: list[Datagram] = []
+            ready: list[list[Datagram]] = [[] for _ in self._feeds]
             second = due[at][0] // self._rate_hz
             if second >= self._next_description_s:
                 self._next_description_s = second + 1
-                ready.extend(self._encoder.descriptions)
+                for feed, own in zip(self._feeds, ready, strict=True):
+                    own.extend(feed.encoder.descriptions)
             now = self._now()
             while at < len(due) and due[at][0] <= now:
-                ready.append(due[at][1])
+                ready[due[at][1]].append(due[at][2])
                 at += 1
             ticked_s = time.monotonic()
-            self._line.send(ready, ticked_s - self._ticked_s)
+            for feed, own in zip(self._feeds, ready, strict=True):
+                feed.line.send(own, ticked_s - self._ticked_s)
             self._ticked_s = ticked_s

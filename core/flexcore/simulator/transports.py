@@ -1,4 +1,4 @@
-"""How datagrams leave the virtual station: from a UDP socket, or as Ethernet frames on an emulated cable.
+"""How datagrams leave the virtual station: from a UDP socket, an Ethernet port, or on an emulated cable.
 
 What nobody takes is lost, as on a real wire; the station is never held up.
 """
@@ -125,6 +125,14 @@ class Cable:
         self._waiting += datagram
         return True
 
+    def send_frame(self, frame: Datagram) -> bool:
+        """The same for a whole Ethernet frame."""
+        if (self._socket is None and not self._plug()) or len(self._waiting) > self.BEHIND_BYTES:
+            return False
+        self._waiting += struct.pack("!I", len(frame))
+        self._waiting += frame
+        return True
+
     def flush(self) -> None:
         """Pass on what the emulator takes now."""
         if self._socket is None:
@@ -168,3 +176,55 @@ class Cable:
         plug.setblocking(False)
         self._socket = plug
         return True
+
+
+class CableFrames:
+    """Takes Ethernet frames as they are, to the same cable."""
+
+    def __init__(self, cable: Cable) -> None:
+        self._cable = cable
+
+    def send(self, datagram: Datagram) -> bool:
+        """Whether it will go out."""
+        return self._cable.send_frame(datagram)
+
+    def flush(self) -> None:
+        """Pass on what the emulator takes now."""
+        self._cable.flush()
+
+    def close(self) -> None:
+        """Pull it out."""
+        self._cable.close()
+
+
+class EthernetPort:
+    """Sends Ethernet frames as they are from an interface of this machine (packet(7)).
+
+    Raises:
+        SettingsError: there is no such interface, or it may not be used.
+    """
+
+    def __init__(self, interface: str) -> None:
+        try:
+            # protocol 0: nothing is received
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self._socket.bind((interface, 0))
+        except OSError as error:
+            raise SettingsError(
+                f"--interface: expected an Ethernet port, {interface}: {error.strerror or error}"
+            ) from error
+
+    def send(self, datagram: Datagram) -> bool:
+        """Whether it went out: not where the link is down or the kernel has no buffers."""
+        try:
+            self._socket.send(datagram)
+        except OSError:
+            return False
+        return True
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()

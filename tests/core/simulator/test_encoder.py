@@ -17,6 +17,7 @@ from flexcore.simulator.encoder import Encoder
 from flexcore.simulator.generator import Generator
 from flexcore.simulator.line import Impairments, Line, hostile
 from flexcore.simulator.samples import Chunk
+from flexcore.simulator.transports import Udp
 from flexcore.station import Station, read_station
 
 RATE = 20_000
@@ -102,7 +103,7 @@ def test_a_bad_wire_loses_repeats_and_reorders_the_asked_share() -> None:
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
     udp.setblocking(False)
-    line = Line(udp.getsockname(), Impairments(loss=0.1, duplicate=0.2, reorder=0.05, seed=3))
+    line = Line(Udp(udp.getsockname()), Impairments(loss=0.1, duplicate=0.2, reorder=0.05, seed=3))
     got: list[int] = []
     for n in range(0, 10_000, 50):
         line.send([k.to_bytes(4, "big") for k in range(n, n + 50)], 0.005)
@@ -120,7 +121,7 @@ def test_a_wire_to_nobody_does_not_stop_the_station() -> None:
     udp.bind(("127.0.0.1", 0))
     target = udp.getsockname()
     udp.close()
-    line = Line(target, Impairments())
+    line = Line(Udp(target), Impairments())
     for _ in range(10):
         line.send([b"frame"], 0.005)
     line.close()
