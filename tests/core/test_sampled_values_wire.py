@@ -354,10 +354,10 @@ def test_a_driver_that_is_not_there_is_one_line() -> None:
 def test_drivers_are_found_by_their_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint, EntryPoints
 
-    from flexcore.drivers import sources
+    from flexcore.drivers import registry
 
     table = EntryPoints(
-        EntryPoint(name, value, sources.GROUP)
+        EntryPoint(name, value, registry.GROUP)
         for name, value in (
             ("sampled_values", "flexcore.drivers.sampled_values:SampledValuesSource"),
             ("gone", "flexcore.drivers.gone:Gone"),
@@ -366,7 +366,7 @@ def test_drivers_are_found_by_their_entry_points(monkeypatch: pytest.MonkeyPatch
             ("twice", "c:D"),
         )
     )
-    monkeypatch.setattr(sources, "entry_points", lambda **wanted: table.select(**wanted))
+    monkeypatch.setattr(registry, "entry_points", lambda **wanted: table.select(**wanted))
     assert find("sampled_values") is SampledValuesSource
     for name, expected in (
         ("atolle", "expected one of gone, sampled_values, thing, twice"),

@@ -81,15 +81,13 @@ def probe_streams(station: Station, listen_s: float) -> list[Finding]:
         if heard:
             findings.append(Finding(where[element], element, "ok", f"{heard} frames in {listen_s:g} s"))
         else:
-            findings.append(
-                Finding(where[element], element, "trouble", f"silent: nothing good in {listen_s:g} s")
-            )
+            silent = f"silent: nothing good in {listen_s:g} s"
+            findings.append(Finding(where[element], element, "trouble", silent))
     dropped = {
         name.removeprefix("dropped_"): n for name, n in counters.items() if name.startswith("dropped_") and n
     }
     if dropped:
         said = ", ".join(f"{reason} {n}" for reason, n in dropped.items())
-        findings.append(
-            Finding("streams", "other datagrams", "found", f"{said}; {source.refusal}".rstrip("; "))
-        )
+        said = f"{said}; {source.refusal}".rstrip("; ")
+        findings.append(Finding("streams", "other frames", "found", said))
     return findings

@@ -108,7 +108,7 @@ def test_check_describes_and_looks_for_drivers_and_profiles(
     file.write_text(STATION.format(port=20500, more=DEVICE.replace("tmp117", "tmp99")))
     code, _, err = call(capsys, "check", str(file))
     assert code == 2 and err.count("\n") == 1
-    assert "device[0].driver: driver 'tmp99': expected one of bq27441" in err
+    assert "device[0].driver: driver 'tmp99': expected one of atolle, bq27441" in err
     meter = '[[meter]]\nid = "m1"\nname = "M"\nprofile = "nobody"\naddress = "127.0.0.1"\n'
     file.write_text(STATION.format(port=20500, more=meter))
     code, _, err = call(capsys, "check", str(file))
@@ -211,7 +211,7 @@ def test_probe_of_a_file_says_what_answers_and_what_does_not(
         with sending(file):
             code, out, err = call(capsys, "probe", str(file), "--listen", "2")
             assert (code, err) == (0, ""), out
-            lines = {line.split()[3]: line for line in out.splitlines() if line.startswith("ok")}
+            lines = {line.split()[2]: line for line in out.splitlines() if line.startswith("ok")}
         assert "temperature_c 21" in out and "m1" in out and "frames in 2 s" in out
         assert {"b1", "f1"} <= set(lines)
         rig.buses[1].detach(0x48)
