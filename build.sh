@@ -9,7 +9,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 readonly VENV=.venv
 readonly LOGS=build/log
 # What each job needs from Debian. `desk` is enough for dev, check and the fast tests.
-readonly APT_DESK="ca-certificates chrony gcc git libc6-dev mosquitto nut-server python3 python3-dev python3-venv zlib1g-dev"
+readonly APT_DESK="ca-certificates chrony gcc git iproute2 libc6-dev mosquitto nut-server python3 python3-dev python3-venv zlib1g-dev"
 readonly APT_CHECK="shellcheck"
 readonly APT_BROWSER="chromium chromium-driver fonts-dejavu-core"
 readonly APT_BENCH="libfftw3-dev"

@@ -63,6 +63,8 @@ name = "G"
 busbar = "bb1"
 sensor = {{ {third} }}
 """
+#: Why frames are refused on a wire with somebody who lies.
+HOSTILE = ("ber", "header", "appid", "simulated", "asdu")
 MU02 = (
     'driver = "sampled_values", interface = "{interface}", sv_id = "MU02", destination = "01:0C:CD:04:00:02"'
 )
@@ -186,17 +188,16 @@ def test_a_bad_wire_costs_only_the_blocks_it_hits(ports: tuple[str, str]) -> Non
         play = Play(of, far, Impairments(0.002, 0.05, 0.01, 200.0))
         try:
             until(source, lambda blocks: len(blocks) > 0)
-            blocks = receive(source, 3.0)
+            seen = ("duplicates", "blocks_lost", *(f"dropped_{reason}" for reason in HOSTILE))
+            blocks, counters = [], source.counters()
+            while len(blocks) <= 200 or not all(counters[name] > 3 for name in seen):
+                blocks += receive(source, 0.5)
+                counters = source.counters()
+                assert len(blocks) < 5000, counters
         finally:
             play.stop()
-        counters = source.counters()
     assert_generated(of, blocks)
-    assert len(blocks) > 200
-    assert counters["duplicates"] > 100
-    assert counters["blocks_lost"] > 3
     assert counters["reanchored"] == 0
-    for reason in ("ber", "header", "appid", "simulated", "asdu"):
-        assert counters[f"dropped_{reason}"] > 0, reason
 
 
 def test_a_vlan_tag_and_other_protocols_on_the_cable(ports: tuple[str, str]) -> None:

@@ -157,6 +157,7 @@ def test_the_schema_knows_every_key_of_the_stations_that_are_shipped(
     for name in files.shipped("stations"):
         text = files.find("stations", name).read_text(encoding="utf-8")
         assert unknown(schema, schema, tomllib.loads(text), name) == []
+    assert schema["$defs"]["AtolleSensor"]["required"] == ["stream"], "a sensor may leave out its driver"
     foreign = tomllib.loads(STATION.format(port=20500, more="colour = 1"))
     assert unknown(schema, schema, foreign, "x") == ["x.acquire.colour"], "a test that can fail"
     busbar = keys_of(schema, {"$ref": "#/$defs/Busbar"})

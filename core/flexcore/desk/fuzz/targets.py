@@ -20,6 +20,7 @@ from flexcore.drivers import description, frame
 from flexcore.drivers._atolle import Receiver
 from flexcore.drivers.description import ChannelDescription, Description
 from flexcore.drivers.modbus.profile import parse_profile
+from flexcore.drivers.sampled_values import SampledValuesSource
 from flexcore.errors import SettingsError
 from flexcore.limits.files import parse_limit_set
 from flexcore.load.reading import parse_component
@@ -40,6 +41,8 @@ from flexcore.payloads import (
 )
 from flexcore.recordings import read_recording
 from flexcore.simulator import files
+from flexcore.simulator.merging_unit import MergingUnits
+from flexcore.simulator.samples import Chunk
 from flexcore.station import parse_station
 
 _RATE, _N, _STREAM = 20_000, 400, 7
@@ -107,6 +110,56 @@ def _sealed(data: bytes, random: Random) -> bytes:
     head = bytearray(data[: frame.HEADER_BYTES])
     frame.seal(head, data[frame.HEADER_BYTES :])
     return bytes(head) + data[frame.HEADER_BYTES :]
+
+
+# --- sampled values --------------------------------------------------------------------------------
+
+_MERGING = """
+[station]
+id = "s"
+name = "S"
+[acquire]
+rate_hz = 4800
+[[busbar]]
+id = "b1"
+name = "B"
+nominal_v = 10000
+sensor = { driver = "sampled_values", interface = "eth1", sv_id = "MU01" }
+[[field]]
+id = "f1"
+name = "F"
+busbar = "b1"
+neutral = true
+sensor = { driver = "sampled_values", interface = "eth1", sv_id = "MU01" }
+"""
+
+
+@cache
+def _sampled() -> tuple[bytes, ...]:
+    """Frames of a merging unit in both forms, some milliseconds of them."""
+    made: list[bytes] = []
+    for form, rate in (("61869-9", 4800), ("9-2LE", 4000)):
+        of = parse_station(_MERGING.replace("4800", str(rate)))
+        channels = sum(len(element.channels) for element in of.elements)
+        chunk = Chunk(1_795_000_000 * rate, np.full((channels, rate // 20), 100.0, np.float32))
+        made += [bytes(frame) for _, frame in MergingUnits(of, form).on("eth1").encode(chunk)[:12]]
+    return tuple(made)
+
+
+def _merge() -> Feed:
+    source = SampledValuesSource(parse_station(_MERGING))
+    # The source holds nothing open: frames are fed, as if they came one after the other.
+    source.feed([(data, 1_795_000_000 * 10**9 + n * 208_000) for n, data in enumerate(_sampled())])
+    at = 1_795_000_000 * 10**9
+
+    def take(data: bytes) -> None:
+        nonlocal at
+        at += 208_333
+        for block in source.feed([(data, at)]):
+            if not np.isfinite(block.samples).all():
+                raise AssertionError("a published sample is not a number")
+
+    return take
 
 
 # --- messages --------------------------------------------------------------------------------------
@@ -273,6 +326,7 @@ def targets() -> tuple[Target, ...]:
     limits, components = _shipped("flexcore.limits", "sets"), _shipped("flexcore.load", "examples")
     return (
         Target("frames", _frames(), _receive, 45.0, finish=_sealed),
+        Target("sampled-values", _sampled(), _merge, 12.0),
         Target("description", [_description()], lambda: _describe, 5.0, TEXT),
         Target("modbus-tcp", talkers.tcp_answers(), talkers.take_tcp, 14.0),
         Target("modbus-rtu", talkers.rtu_answers(), talkers.take_rtu, 9.0, finish=talkers.with_crc),
