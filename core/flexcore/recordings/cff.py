@@ -8,9 +8,10 @@ from pathlib import Path
 
 from flexcore.recordings.faults import fail
 
+# Possessive: what one part has taken is not given back, or a line of blanks would cost its length cubed.
 _MARK = re.compile(
-    rb"^[ \t]*---[ \t]*file[ \t]*type:[ \t]*(CFG|INF|HDR|DAT)\b[ \t]*([A-Z0-9]*)[ \t]*"
-    rb"(?::[ \t]*(\d{1,12}))?[ \t]*---[ \t]*\r?\n",
+    rb"^[ \t]*+---[ \t]*+file[ \t]*+type:[ \t]*+(CFG|INF|HDR|DAT)\b[ \t]*+([A-Z0-9]*+)[ \t]*+"
+    rb"(?::[ \t]*+(\d{1,12}+)[ \t]*+)?---[ \t]*+\r?\n",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -31,6 +31,8 @@ _UNIT = re.compile(
     r"^(?P<name>.*?)\s*(?:\[(?P<square>[^\]]*)\]|\((?P<round>[^)]*)\)"
     r"|(?:/|(?<=[0-9nN])[_ ])(?P<tail>[kmM]?[VAva])|[_ ](?P<clear>[kmM]?V|kA|mA))$"
 )
+#: A longer name is taken as it is: looking for a unit in it costs its length squared.
+_MAX_NAME = 200
 _TIME_NAME = re.compile(
     r"^(t|time|times|zeit|tijd|date|datum|datetime|timestamp|время)(?![A-Za-zЀ-ӿ])", re.IGNORECASE
 )
@@ -80,7 +82,7 @@ def read_table(file: Path, rate_hz: Fraction | None = None) -> Recording:
     table = rows.parse(lines, delimiter, width, file, first_line=first_line, words=_WORDS)
     step_s = 1e-9
     if stamps is None and has_header and _TIME_NAME.match(names[0]) and width > 1:
-        unit = _TIME_UNIT.search(names[0])
+        unit = _TIME_UNIT.search(names[0][-_MAX_NAME:])
         factor = _TIME_FACTOR.get(unit[1].lower(), 1.0) if unit else 1.0
         stamps, step_s = table[0] * factor, _resolution(lines, delimiter) * factor
         table, names = table[1:], names[1:]
@@ -105,7 +107,7 @@ def _plain(cell: str, delimiter: str) -> float | None:
 
 
 def _channel(n: int, text: str) -> Channel:
-    match = _UNIT.match(text)
+    match = _UNIT.match(text) if len(text) <= _MAX_NAME else None
     if match is None:
         return Channel(number=n, name=text)
     bracketed = match["square"] or match["round"]

@@ -115,3 +115,23 @@ def test_a_spoilt_archive(tmp_path: Path, changes: list[tuple[float, int, bytes]
     file = tmp_path / "record.npz"
     file.write_bytes(spoil(stream.getvalue(), changes))
     read_or_refuse(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("record.cff", b"--- file type: CFG" + b" " * 20_000 + b"x\r\n"),
+        ("record.cff", b"---" + b"\t" * 20_000 + b"file type: CFG\r\n"),
+        ("record.cff", b"--- file type: DAT A" + b" " * 20_000 + b": 1" + b" " * 20_000 + b"\r\n"),
+        ("record.csv", b"t,u" + b" " * 40_000 + b"(\n0,1\n1,1\n"),
+        ("record.csv", b"s" + b"-" * 40_000 + b"x,u\n0,1\n1,1\n2,2\n"),
+    ],
+)
+def test_a_long_line_costs_its_length_and_not_its_cube(tmp_path: Path, name: str, content: bytes) -> None:
+    """With a search that tries every way to split the line this would not end."""
+    file = tmp_path / name
+    file.write_bytes(content)
+    try:
+        assert isinstance(read_recording(file), Recording)
+    except RecordingError as error:
+        assert "\n" not in str(error)

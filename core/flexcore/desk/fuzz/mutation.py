@@ -31,7 +31,7 @@ _PIECES = (
     b"\x00", b"\n", b"\r\n", b'"', b"'", b"\\", b"[", b"]", b"{", b"}", b"=", b",", b":", b"#", b"..",
     b"/", b"%",
     b"\xff\xfe", b"\xef\xbb\xbf", "é\u202e\U0001f600".encode(), b"<script>", b"[" * 300, b'{"a":' * 200,
-    b"a." * 200, b"A" * 5000,
+    b"a." * 200, b"A" * 5000, b" " * 5000, b"\t" * 5000, b"-" * 5000,
 )  # fmt: skip
 _NUMBER = re.compile(rb"-?\d[\d.eE+-]*")
 
