@@ -36,8 +36,8 @@ def truth() -> Truth:
 
 @pytest.fixture(scope="module")
 def played(stage: Stage, truth: Truth) -> tuple[int, int]:
-    """UTC ns of the first and of the last sample of a play that the ear has heard: the first one with which the
-    box kept up, or the last of those that are tried."""
+    """UTC ns of the first and of the last sample of a play that the ear has heard: the first one with which
+    the box kept up, or the last of those that are tried."""
     begin = end = 0
     for _ in range(PLAYS[stage.kind]):
         begun = len(stage.notices("replay_begin"))
